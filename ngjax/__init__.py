@@ -1,0 +1,1 @@
+"""ngjax: the deep-learning course notes as JAX experiments."""
