@@ -11,21 +11,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 import optax
 
-AXIS = "devices"  # the one name of the data-parallel axis: psum, all_gather and batch norm meet on it
+AXIS = (
+    "devices"  # the one name of the data-parallel axis: psum, all_gather and batch norm meet on it
+)
 
 Array = jax.Array
 Params = Any  # pytree of arrays that learn
 Batch = Mapping[str, Array]  # always holds "mask" [B], "slot" [B] and "index" [B]
 Sum = tuple[Array, Array]  # (total, count): summed over steps and devices, divided once on the host
 Metrics = Mapping[str, Sum]
-EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 class UserError(Exception):
@@ -46,8 +46,8 @@ class Context(NamedTuple):
 class Aux(NamedTuple):
     """What a loss hands back beside its (total, count)."""
 
-    extra: Any = EMPTY  # the new `extra` (batch statistics), equal on every device
-    metrics: Metrics = EMPTY  # name -> (total, count)
+    extra: Any = None  # the new `extra` (batch statistics), equal on every device; None: as it was
+    metrics: Metrics = {}  # noqa: RUF012  # name -> (total, count); never changed in place
     carry: Any = None  # the new carry, [B, ...]
 
 
@@ -81,14 +81,17 @@ def shuffled(size: int, batch_size: int, seed: int, epoch: int) -> np.ndarray:
 class Source:
     """Examples: how many, in which order, and how a batch of them is made on the device.
 
-    `batch(constants, drawn, key)` turns `drawn`, which holds "index" [B] (which example), "slot" [B]
-    (its place in the global batch) and whatever `fetch` returned, into a Batch. Randomness for an
-    example is `fold_in(key, slot)`: it knows no device, so 1 device = 8 devices.
+    `batch(constants, drawn, key)` turns `drawn` into a Batch. `drawn` holds "index" [B] (which
+    example), "slot" [B] (its place in the global batch), "mask" [B] (0 where evaluation pads) and
+    whatever `fetch` returned; the engine adds the first three to the Batch where `batch` did not.
+    Randomness for an example is `fold_in(key, slot)`: it knows no device, so 1 device = 8 devices.
     """
 
     size: int
     batch: Callable[[Any, Mapping[str, Array], Array], Batch]
-    order: Callable[[int, int, int, int], np.ndarray] = shuffled  # size, batch, seed, epoch -> [S, B]
+    order: Callable[[int, int, int, int], np.ndarray] = (
+        shuffled  # size, batch, seed, epoch -> [S, B]
+    )
     fetch: Callable[[np.ndarray], Mapping[str, np.ndarray]] | None = None  # host side, prefetched
 
 
@@ -114,9 +117,9 @@ class Task:
     init: Callable[[Array], tuple[Params, Any]]
     loss: Callable[[Params, Any, Batch, Context], tuple[Sum, Aux]]
     tx: Callable[[Mapping[str, Array]], optax.GradientTransformation]
-    hyper: Mapping[str, float] = EMPTY
+    hyper: Mapping[str, float] = dataclasses.field(default_factory=dict)
     train: Source | None = None
-    evals: Mapping[str, Source] = EMPTY
+    evals: Mapping[str, Source] = dataclasses.field(default_factory=dict)
     constants: Any = None
     carry: Callable[[int], Any] | None = None
     predict: Callable[[Params, Any, Batch, Context], Any] | None = None
