@@ -1,0 +1,62 @@
+"""Metrics as (total, count): summed over steps, devices and hosts, divided once on the host.
+
+A mean of means is wrong wherever counts differ (the padded tail of an evaluation, text of unequal
+length); a sum of sums never is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ngjax.types import Array, Sum
+
+
+def summed(values: Array, mask: Array) -> Sum:
+    """One value an example, and which of them count, as (total, count).
+
+    Args:
+        values: [B, ...].
+        mask: [B, ...], of the same shape: 1 counts, 0 is padding (whose value may be anything).
+    """
+    values = values.astype(jnp.promote_types(values.dtype, jnp.float32))
+    mask = mask.astype(values.dtype)
+    return jnp.sum(jnp.where(mask > 0, values, 0) * mask), jnp.sum(mask)
+
+
+def accuracy(logits: Array, targets: Array, mask: Array) -> Sum:
+    """The share of examples whose largest logit stands at the target.
+
+    Args:
+        logits: [..., K].
+        targets: int [...].
+        mask: [...].
+    """
+    return summed(jnp.argmax(logits, axis=-1) == targets, mask)
+
+
+def binary_accuracy(logits: Array, targets: Array, mask: Array) -> Sum:
+    """The share of examples on the right side of yhat = 1/2, which is z = 0 (notes 1.3.2).
+
+    Args:
+        logits: z, [...].
+        targets: 0 or 1, [...].
+        mask: [...].
+    """
+    return summed((logits > 0) == (targets > 0), mask)
+
+
+def add(left: Mapping[str, Sum], right: Mapping[str, Sum]) -> dict[str, Sum]:
+    """The sums of two stretches of steps as the sums of both; an empty left is the unit."""
+    return jax.tree.map(lambda a, b: a + b, dict(left), dict(right)) if left else dict(right)
+
+
+def divide(sums: Mapping[str, Sum], prefix: str = "") -> dict[str, float]:
+    """The one division, on the host: name -> total / count, NaN where nothing was counted."""
+    return {
+        prefix + name: float(total) / float(count) if float(count) else float(np.nan)
+        for name, (total, count) in sums.items()
+    }

@@ -1,0 +1,147 @@
+"""The one file that knows devices: pmap, what is replicated, what is split, and how it comes back.
+
+A pmapped function sees one device's share. A replicated tree is stacked [N, ...], a split one is
+[N, parts, B / N / parts, ...], a shared one (constants) lives once on every device and has no axis.
+`parts` is gradient accumulation: a batch is cut into parts first and over devices second, so that
+part j holds the same examples on any number of devices (batch statistics see the same batch).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from ngjax.types import AXIS, UserError
+
+Devices = Sequence[jax.Device]
+
+
+def select(count: int | None = None) -> list[jax.Device]:
+    """The first `count` local devices; all accelerators, or one CPU, where none is said.
+
+    Raises:
+        UserError: more devices than this machine has.
+    """
+    local = jax.local_devices()
+    if count is None:
+        count = 1 if local[0].platform == "cpu" else len(local)
+    if not 1 <= count <= len(local):
+        raise UserError(f"--devices={count}: this machine shows {len(local)} {local[0].platform}")
+    return local[:count]
+
+
+def check_divides(flag: str, batch_size: int, devices: int, parts: int = 1) -> None:
+    """Refuse a batch that devices (times accumulation parts) cannot share equally.
+
+    Raises:
+        UserError: with the nearest sizes that can be shared.
+    """
+    unit = devices * parts
+    if batch_size % unit:
+        below, above = batch_size // unit * unit, -(-batch_size // unit) * unit
+        near = f"{below} or {above}" if below else f"{above}"
+        over = f"{devices} devices" + (f" x {parts} parts" if parts > 1 else "")
+        raise UserError(f"--{flag}: {batch_size} examples do not divide over {over}; use {near}")
+
+
+def parallel(
+    function: Callable[..., Any],
+    devices: Devices,
+    in_axes: Any,
+    out_axes: Any = 0,
+    donate: tuple[int, ...] = (),
+) -> Callable[..., Any]:
+    """`function` of one device's share, run on all of them at once; AXIS is bound inside."""
+    return jax.pmap(
+        function,
+        axis_name=AXIS,
+        in_axes=in_axes,
+        out_axes=out_axes,
+        donate_argnums=donate,
+        devices=list(devices),
+    )
+
+
+def alone(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` outside the engine, with AXIS bound to one device, so that psum means identity."""
+
+    def bound(*arguments: Any) -> Any:
+        with_axis = jax.vmap(function, axis_name=AXIS, axis_size=1, in_axes=None, out_axes=0)
+        return jax.tree.map(lambda leaf: leaf[0], with_axis(*arguments))
+
+    return bound
+
+
+def replicate(tree: Any, devices: Devices) -> Any:
+    """One copy a device: [...] -> [N, ...]."""
+    sharding = _sharding(devices, PartitionSpec(AXIS))
+
+    def copies(leaf: Any) -> jax.Array:
+        leaf = np.asarray(leaf)
+        return jax.device_put(np.broadcast_to(leaf, (len(devices), *leaf.shape)), sharding)
+
+    return jax.tree.map(copies, tree)
+
+
+def share(tree: Any, devices: Devices) -> Any:
+    """The same array on every device without an axis of its own; for arguments with in_axes None.
+
+    Laid out once, here: a constant that a step closed over would be compiled into it.
+    """
+    sharding = _sharding(devices, PartitionSpec())
+    return jax.tree.map(lambda leaf: jax.device_put(np.asarray(leaf), sharding), tree)
+
+
+def deal(tree: Any, devices: int, parts: int = 1, axis: int = 0) -> Any:
+    """Host arrays cut along a batch axis: [..., B, ...] -> [N, ..., parts, B/N/parts, ...]."""
+
+    def cut(leaf: np.ndarray) -> np.ndarray:
+        shape = leaf.shape
+        each = shape[axis] // (devices * parts)
+        leaf = leaf.reshape(*shape[:axis], parts, devices, each, *shape[axis + 1 :])
+        return np.moveaxis(leaf, axis + 1, 0)
+
+    return jax.tree.map(cut, tree)
+
+
+def put(tree: Any, devices: Devices) -> Any:
+    """Host arrays [N, ...] laid out one row a device."""
+    sharding = _sharding(devices, PartitionSpec(AXIS))
+    return jax.tree.map(lambda leaf: jax.device_put(leaf, sharding), tree)
+
+
+def undeal(tree: Any) -> Any:
+    """What `deal` cut along axis 0, whole again on the host: [N, parts, b, ...] -> [B, ...]."""
+
+    def whole(leaf: Any) -> np.ndarray:
+        leaf = np.moveaxis(np.asarray(leaf), 0, 1)  # [parts, N, b, ...]
+        return leaf.reshape(-1, *leaf.shape[3:])
+
+    return jax.tree.map(whole, tree)
+
+
+def first(tree: Any) -> Any:
+    """The first device's copy of a replicated tree, on the host.
+
+    Read from the shard: indexing the stacked array would launch a program over all devices.
+    """
+    return jax.tree.map(lambda leaf: np.asarray(leaf.addressable_shards[0].data)[0], tree)
+
+
+def cast(tree: Any, dtype: Any) -> Any:
+    """Every floating leaf in another precision; integers and flags as they were."""
+
+    def to(leaf: Any) -> Any:
+        floating = jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
+        return leaf.astype(dtype) if floating else leaf
+
+    return jax.tree.map(to, tree)
+
+
+def _sharding(devices: Devices, spec: PartitionSpec) -> NamedSharding:
+    return NamedSharding(Mesh(np.array(devices), (AXIS,)), spec)

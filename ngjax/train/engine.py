@@ -1,0 +1,249 @@
+"""fit: train a Task to the end of its Run, or from where a stopped run left off.
+
+The loop runs chunks of steps on the device and, between them, lets the host look: log, evaluate,
+save, stop. Everything it counts is in `Progress`, which is saved with the state, so that a resumed
+run also writes the same log lines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ngjax import metrics as metric
+from ngjax.train import devices as dev
+from ngjax.train.checkpoints import Checkpoints, sha256
+from ngjax.train.program import Program
+from ngjax.train.signals import Interrupted, Signals
+from ngjax.types import State
+
+CALL_SECONDS = 2.0  # a device call is cut so that a signal is answered within this time
+Write = Callable[[int, float, float, Mapping[str, float]], None]  # step, epoch, seconds, values
+
+
+class NotFinite(Exception):
+    """The loss became NaN or infinite; the message names the step."""
+
+
+class Outcome(NamedTuple):
+    """What training one arm with one seed came to."""
+
+    metrics: dict[str, float]
+    steps: int
+    seconds: float  # of training, resumed stretches added up
+    examples_per_second: float
+    params_sha256: str
+    state: State  # on the host; the weights that were judged
+
+
+@dataclasses.dataclass
+class Progress:
+    """What the host has counted; saved with every checkpoint."""
+
+    step: int = 0
+    seconds: float = 0.0
+    sums: dict[str, Any] = dataclasses.field(default_factory=dict)  # since the last log line
+    latest: dict[str, float] = dataclasses.field(
+        default_factory=dict
+    )  # newest value of each metric
+    judged: tuple[int, float] | None = None  # (step, objective) of the newest evaluation
+    best: float | None = None
+    stale: int = 0  # evaluations since the best
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers."""
+        sums = {name: [float(total), float(count)] for name, (total, count) in self.sums.items()}
+        return {**dataclasses.asdict(self), "sums": sums}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Progress:
+        """The other way."""
+        sums = {name: tuple(pair) for name, pair in plain["sums"].items()}
+        return cls(**{**plain, "sums": sums})
+
+
+@dataclasses.dataclass(frozen=True)
+class Hooks:
+    """What a caller wants to hear; every field may be left out."""
+
+    write: Write = lambda step, epoch, seconds, values: None
+    rewind: Callable[[int], None] = lambda step: None  # a resumed run starts after this step
+    progress: Callable[[int, int, Mapping[str, float]], None] = lambda step, total, values: None
+
+
+def fit(
+    program: Program,
+    seed: int,
+    *,
+    objective: tuple[str, str] = ("train/loss", "min"),
+    folder: Path | None = None,
+    hooks: Hooks | None = None,
+) -> Outcome:
+    """Train to the end, resuming from `folder` where it holds checkpoints.
+
+    Args:
+        program: a compiled Task.
+        seed: of initial parameters, batch order and every random draw.
+        objective: (metric, "max" or "min"): what best and early stopping look at.
+        folder: where checkpoints live; None keeps none.
+        hooks: listeners.
+
+    Raises:
+        NotFinite: the loss of a step, or of an evaluation, is NaN or infinite.
+        Interrupted: a signal came; the state is saved.
+        UserError: the disk refused, or every checkpoint is damaged.
+    """
+    with contextlib.ExitStack() as scope:
+        saves = None
+        if folder:
+            kept = Checkpoints(folder, program.run.keep, objective[1])
+            saves = scope.enter_context(kept)
+        signals = scope.enter_context(Signals())
+        loop = _Loop(program, seed, objective, saves, hooks or Hooks(), signals)
+        scope.callback(loop.feed.close)
+        return loop.run()
+
+
+class _Loop:
+    """One run; its attributes are what the stages of the loop share."""
+
+    def __init__(
+        self,
+        program: Program,
+        seed: int,
+        objective: tuple[str, str],
+        saves: Checkpoints | None,
+        hooks: Hooks,
+        signals: Signals,
+    ) -> None:
+        self.program, self.plan, self.run_ = program, program.plan, program.run
+        self.objective, self.saves, self.hooks, self.signals = objective, saves, hooks, signals
+        self.feed = program.feed(seed)
+        self.slots = dev.put(self.feed.slots(), program.devices)
+        self.limit = 1  # steps of a device call; grows to CALL_SECONDS' worth
+        self.progress = Progress()
+        host = program.initial(seed)
+        saved = saves.latest(host) if saves else None
+        if saved:
+            host, self.progress = saved.state, Progress.from_json(saved.progress)
+        hooks.rewind(self.progress.step)
+        self.state = program.place(host)
+
+    def run(self) -> Outcome:
+        """To the end, or to the signal that stops it."""
+        self.clock = time.perf_counter() - self.progress.seconds
+        steps = self.plan.stop_after(self.progress.step, self.limit)
+        coming = self.feed.ahead(self.progress.step, steps) if self._more() else None
+        while self._more():
+            coming = self._advance(coming.result())
+            if self.signals.received:
+                self._save(wait=True)
+                kept = f"saved at step {self.progress.step}" if self.saves else "nothing is saved"
+                raise Interrupted(self.signals.received, kept)
+        return self._finish()
+
+    def _more(self) -> bool:
+        patience = self.run_.patience
+        stopped = bool(patience) and self.progress.stale >= patience
+        return self.progress.step < self.plan.total and not stopped
+
+    def _advance(self, stretch: Any) -> Any:
+        """One device call and what the host does after it; the next stretch is drawn meanwhile."""
+        progress, start = self.progress, time.perf_counter()
+        first, end = progress.step, progress.step + stretch.steps
+        following = self.plan.stop_after(end, self.limit) if end < self.plan.total else 0
+        coming = self.feed.ahead(end, following) if following else None
+        self.state, losses, sums = self.program.train(self.state, self.slots, stretch)
+        self._adapt(time.perf_counter() - start, stretch.steps)
+        progress.step = end
+        progress.seconds = time.perf_counter() - self.clock
+        for offset, loss in enumerate(losses):
+            if not math.isfinite(loss):
+                raise NotFinite(f"loss is {loss} at step {first + offset + 1}")
+        progress.sums = metric.add(progress.sums, sums)
+        if end % self.plan.log_every == 0 or end == self.plan.total:
+            self._log()
+        better = False
+        if end % self.plan.evaluate_every == 0 or end == self.plan.total:
+            better = self._evaluate()
+        if better or end % self.plan.save_every == 0 or end == self.plan.total:
+            self._save(wait=False)
+        self.hooks.progress(end, self.plan.total, progress.latest)
+        return coming
+
+    def _adapt(self, seconds: float, steps: int) -> None:
+        """Longer calls while they are quick; the first one, which compiles, tells nothing."""
+        each = seconds / steps
+        affordable = max(1, int(CALL_SECONDS / each))
+        self.limit = min(self.feed.capacity, self.limit * 8, max(affordable, 2))
+
+    def _log(self) -> None:
+        progress = self.progress
+        values = metric.divide(progress.sums, "train/")
+        progress.latest |= values
+        progress.sums = {}
+        self._write(values)
+
+    def _evaluate(self) -> bool:
+        """Look at the dev set; True where this is the best so far."""
+        progress = self.progress
+        if "dev" in self.program.task.evals:
+            values = self.program.evaluate(self.state, "dev")
+            _finite(values, progress.step)
+            progress.latest |= values
+            self._write(values)
+        name, mode = self.objective
+        value = progress.latest.get(name)
+        if value is None:
+            return False
+        sign = 1 if mode == "max" else -1
+        better = progress.best is None or sign * value > sign * progress.best
+        progress.judged = (progress.step, value)
+        progress.best, progress.stale = (
+            (value, 0) if better else (progress.best, progress.stale + 1)
+        )
+        return better
+
+    def _write(self, values: Mapping[str, float]) -> None:
+        step = self.progress.step
+        self.hooks.write(step, step / self.plan.steps_per_epoch, self.progress.seconds, values)
+
+    def _save(self, *, wait: bool) -> None:
+        if self.saves:
+            host = self.program.fetch(self.state)
+            judged = self.progress.judged
+            objective = judged[1] if judged and judged[0] == self.progress.step else None
+            self.saves.save(host, self.progress.to_json(), objective, wait=wait)
+
+    def _finish(self) -> Outcome:
+        """Judge the last or the best weights on every evaluation set, exactly."""
+        progress, host = self.progress, self.program.fetch(self.state)
+        if self.run_.weights == "best" and self.saves:
+            self._save(wait=True)
+            best = self.saves.best(host)
+            host = best.state if best else host
+        state = self.program.place(host)
+        values = dict(progress.latest)
+        for name in self.program.task.evals:
+            values |= self.program.evaluate(state, name)
+        _finite(values, progress.step)
+        examples = progress.step * self.plan.batch_size
+        return Outcome(
+            metrics=values,
+            steps=progress.step,
+            seconds=progress.seconds,
+            examples_per_second=examples / max(progress.seconds, 1e-9),
+            params_sha256=sha256(host.params),
+            state=host,
+        )
+
+
+def _finite(values: Mapping[str, float], step: int) -> None:
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise NotFinite(f"{name} is {value} at step {step}")

@@ -1,0 +1,194 @@
+"""A Task compiled: initial state, a chunk of training steps in one device call, evaluation.
+
+Compiled once for all seeds, resumes and chunk lengths. The number of steps of a chunk is an argument
+of the loop, not a shape: every stretch of a run, however cut by evaluations, saves and signals, is
+the same executable, which is what makes a resumed run equal the unbroken one bit for bit.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import lax
+
+from ngjax import metrics as metric
+from ngjax.train import devices as dev
+from ngjax.train.feed import Feed, Stretch, evaluation_batches
+from ngjax.train.settings import Plan, Run
+from ngjax.train.step import COMPUTE, evaluate_step, predict_step, train_step
+from ngjax.types import Metrics, State, Task, UserError
+
+
+class Program:
+    """The device side of a Task under a Run; the host side is `engine.fit`."""
+
+    def __init__(self, task: Task, run: Run, devices: dev.Devices) -> None:
+        """Check what can be checked before anything is written.
+
+        Raises:
+            UserError: a batch that the devices do not divide, or accumulation under L-BFGS.
+        """
+        self.task, self.run, self.devices = task, run, devices
+        self.plan = Plan.of(run, task.train.size if task.train else None)
+        if task.train:
+            dev.check_divides("run.batch_size", self.plan.batch_size, len(devices), run.accumulate)
+        elif run.accumulate > 1:
+            raise UserError("--run.accumulate: this experiment has no batches to cut into parts")
+        self.storage = jnp.float64 if run.dtype == "float64" else jnp.float32
+        self.constants = self._shared(dev.cast(task.constants, self.storage))
+        self._evaluations: dict[str, Any] = {}
+
+    def _shared(self, tree: Any) -> Any:
+        with self.precision():
+            return dev.share(tree, self.devices)
+
+    def precision(self) -> Any:
+        """The scope in which everything of this program is traced and run."""
+        return jax.enable_x64(self.run.dtype == "float64")
+
+    def feed(self, seed: int) -> Feed:
+        """The examples of a run with this seed."""
+        plan = self.plan
+        return Feed(
+            self.task.train,
+            plan.batch_size,
+            seed,
+            len(self.devices),
+            self.run.accumulate,
+            most=max(plan.evaluate_every, plan.log_every, plan.save_every),
+        )
+
+    @functools.cached_property
+    def _initialise(self) -> Any:
+        """Jitted: an eager `init` is the largest cost of a cold start."""
+
+        def initialise(key_data: jax.Array, hyper: Any) -> State:
+            params, extra = self.task.init(jax.random.wrap_key_data(key_data))
+            params = dev.cast(params, self.storage)
+            extra = dev.cast(extra, self.storage)
+            tx = optax.with_extra_args_support(self.task.tx(hyper))
+            averaged = {"params": params, "extra": extra}
+            zero = functools.partial(jax.tree.map, _zero_if_floating)
+            return State(
+                step=jnp.zeros((), jnp.int32),
+                params=params,
+                extra=extra,
+                opt_state=tx.init(params),
+                key=key_data,
+                hyper=hyper,
+                ema=zero(averaged) if self.run.ema else None,
+            )
+
+        return jax.jit(initialise)
+
+    def initial(self, seed: int) -> State:
+        """The state before the first update, on the host; carry is global, [B, ...]."""
+        with self.precision():
+            hyper = {k: np.asarray(v, self.storage) for k, v in self.task.hyper.items()}
+            key_data = np.asarray(jax.random.key_data(jax.random.key(seed)))
+            state = jax.tree.map(np.asarray, self._initialise(key_data, hyper))
+            if self.task.carry:
+                carry = dev.cast(self.task.carry(self.plan.batch_size), self.storage)
+                state = state._replace(carry=jax.tree.map(np.asarray, carry))
+        return state
+
+    def place(self, state: State) -> State:
+        """A host state on the devices: replicated, its carry dealt out."""
+        with self.precision():
+            carry = dev.deal(state.carry, len(self.devices), self.run.accumulate)
+            whole = dev.replicate(state._replace(carry=None), self.devices)
+            return whole._replace(carry=dev.put(carry, self.devices))
+
+    def fetch(self, state: State) -> State:
+        """A state of the devices on the host: one replica, its carry whole again."""
+        return dev.first(state._replace(carry=None))._replace(carry=dev.undeal(state.carry))
+
+    @functools.cached_property
+    def _chunk(self) -> Any:
+        step = functools.partial(train_step, self.task, self.run.dtype, self.run.ema)
+
+        def chunk(state: State, constants: Any, slots: Any, drawn: Any, steps: Any) -> Any:
+            mask = jnp.ones(slots.shape, jnp.float32)
+
+            def one(i: Any, state: State) -> tuple[State, Metrics]:
+                here = jax.tree.map(lambda leaf: leaf[i], drawn)  # [parts, b, ...]
+                return step(state, constants, {**here, "slot": slots, "mask": mask})
+
+            shapes = jax.eval_shape(lambda state: one(0, state)[1], state)
+            sums = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+            capacity = jax.tree.leaves(drawn)[0].shape[0]
+            losses = jnp.zeros(capacity, sums["loss"][0].dtype)
+
+            def body(i: Any, held: Any) -> Any:
+                state, losses, sums = held
+                state, metrics = one(i, state)
+                total, count = metrics["loss"]
+                return state, losses.at[i].set(total / count), metric.add(sums, metrics)
+
+            return lax.fori_loop(0, steps, body, (state, losses, sums))
+
+        in_axes = (0, None, 0, 0, None)
+        return dev.parallel(chunk, self.devices, in_axes, donate=(0,))
+
+    def train(
+        self, state: State, slots: Any, stretch: Stretch
+    ) -> tuple[State, np.ndarray, dict[str, Any]]:
+        """Run a stretch of steps; the state handed in is donated.
+
+        Returns:
+            (state, the loss of each step [steps], metric sums over the stretch on the host).
+        """
+        with self.precision():
+            drawn = dev.put(stretch.drawn, self.devices)
+            state, losses, sums = self._chunk(
+                state, self.constants, slots, drawn, np.int32(stretch.steps)
+            )
+            return state, dev.first(losses)[: stretch.steps], dev.first(sums)
+
+    def _evaluation(self, name: str, step: Any) -> Any:
+        source = self.task.evals[name]
+        if (name, step) not in self._evaluations:
+            bound = functools.partial(step, self.task, source, self.run.dtype, self.run.ema)
+            self._evaluations[name, step] = dev.parallel(bound, self.devices, (0, None, 0))
+        return self._evaluations[name, step]
+
+    def _evaluation_batches(self, name: str) -> Any:
+        source, over = self.task.evals[name], len(self.devices)
+        most = min(self.run.evaluate_batch, source.size)
+        return evaluation_batches(source, -(-most // over) * over, over)
+
+    def evaluate(self, state: State, name: str) -> dict[str, float]:
+        """Every example of an evaluation set once; `Task.score` beside the sums."""
+        sums: dict[str, Any] = {}
+        with self.precision():
+            call = self._evaluation(name, evaluate_step)
+            for drawn in self._evaluation_batches(name):
+                out = call(state, self.constants, dev.put(drawn, self.devices))
+                sums = metric.add(sums, dev.first(out))
+        values = metric.divide(sums, f"{name}/")
+        if self.task.score:
+            outputs, batch = self.predict(state, name)
+            scores = self.task.score(outputs, batch)
+            values |= {f"{name}/{key}": float(value) for key, value in scores.items()}
+        return values
+
+    def predict(self, state: State, name: str) -> tuple[Any, dict[str, np.ndarray]]:
+        """Task.predict over an evaluation set, on the host, padding dropped: (outputs, batch)."""
+        rows = []
+        with self.precision():
+            call = self._evaluation(name, predict_step)
+            for drawn in self._evaluation_batches(name):
+                out = call(state, self.constants, dev.put(drawn, self.devices))
+                real = drawn["mask"].reshape(-1) > 0
+                flat = jax.tree.map(lambda leaf: np.asarray(leaf).reshape(-1, *leaf.shape[2:]), out)
+                rows.append(jax.tree.map(lambda leaf, real=real: leaf[real], flat))
+        return jax.tree.map(lambda *parts: np.concatenate(parts), *rows)
+
+
+def _zero_if_floating(leaf: Any) -> Any:
+    return jnp.zeros_like(leaf) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
