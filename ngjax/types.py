@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
-import optax
+
+if TYPE_CHECKING:
+    import optax  # half a second to import: the catalogue is printed without it
 
 AXIS = (
     "devices"  # the one name of the data-parallel axis: psum, all_gather and batch norm meet on it

@@ -62,11 +62,11 @@ class Checkpoints:
         logging.getLogger("absl").setLevel(logging.ERROR)  # orbax narrates every save
         self._ocp = ocp
         self.folder = Path(folder).absolute()
-        sign = 1.0 if mode == "max" else -1.0
+        self._sign = 1.0 if mode == "max" else -1.0
         policy = keeping.AnyPreservationPolicy(
             [
                 keeping.LatestN(keep),
-                keeping.BestN(get_metric_fn=lambda m: sign * m["objective"], n=1),
+                keeping.BestN(get_metric_fn=lambda m: self._sign * m["objective"], n=1),
             ]
         )
         options = ocp.CheckpointManagerOptions(
@@ -134,8 +134,10 @@ class Checkpoints:
 
     def best(self, like: State) -> Saved | None:
         """The best checkpoint by the objective, or None where it is damaged or was never saved."""
-        step = self._manager.best_step()
-        return None if step is None else self._verified(step, like)
+        self._manager.wait_until_finished()
+        found = {step: self._manager.metrics(step) for step in self._manager.all_steps()}
+        judged = {step: self._sign * m["objective"] for step, m in found.items() if m}
+        return self._verified(max(judged, key=judged.get), like) if judged else None
 
     def _verified(self, step: int, like: State) -> Saved | None:
         restore = self._ocp.args

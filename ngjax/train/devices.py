@@ -130,7 +130,10 @@ def first(tree: Any) -> Any:
 
     Read from the shard: indexing the stacked array would launch a program over all devices.
     """
-    return jax.tree.map(lambda leaf: np.asarray(leaf.addressable_shards[0].data)[0], tree)
+    # A second asarray: indexing away the last axis would leave a NumPy scalar, not an array.
+    return jax.tree.map(
+        lambda leaf: np.asarray(np.asarray(leaf.addressable_shards[0].data)[0]), tree
+    )
 
 
 def cast(tree: Any, dtype: Any) -> Any:

@@ -247,3 +247,14 @@ def _finite(values: Mapping[str, float], step: int) -> None:
     for name, value in values.items():
         if not math.isfinite(value):
             raise NotFinite(f"{name} is {value} at step {step}")
+
+
+def restore(program: Program, seed: int, folder: Path, objective: tuple[str, str]) -> State | None:
+    """The weights a finished or running fit would be judged by; reads only, locks nothing."""
+    if not folder.is_dir():
+        return None
+    like = program.initial(seed)
+    with Checkpoints(folder, mode=objective[1], read_only=True) as saves:
+        best = saves.best(like) if program.run.weights == "best" else None
+        saved = best or saves.latest(like)
+    return saved.state if saved else None

@@ -1,8 +1,9 @@
 """A Task compiled: initial state, a chunk of training steps in one device call, evaluation.
 
-Compiled once for all seeds, resumes and chunk lengths. The number of steps of a chunk is an argument
-of the loop, not a shape: every stretch of a run, however cut by evaluations, saves and signals, is
-the same executable, which is what makes a resumed run equal the unbroken one bit for bit.
+Compiled once for all seeds, resumes and chunk lengths. The number of steps of a chunk is an
+argument of the loop, not a shape: every stretch of a run, however cut by evaluations, saves and
+signals, is the same executable, which is what makes a resumed run equal the unbroken one bit for
+bit.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ngjax import metrics as metric
 from ngjax.train import devices as dev
 from ngjax.train.feed import Feed, Stretch, evaluation_batches
 from ngjax.train.settings import Plan, Run
-from ngjax.train.step import COMPUTE, evaluate_step, predict_step, train_step
+from ngjax.train.step import evaluate_step, predict_step, train_step
 from ngjax.types import Metrics, State, Task, UserError
 
 

@@ -18,8 +18,6 @@ from jax import lax
 from ngjax.train.devices import cast
 from ngjax.types import AXIS, Array, Aux, Batch, Context, Metrics, Source, State, Sum, Task
 
-COMPUTE = {"float32": jnp.float32, "float64": jnp.float64, "bfloat16": jnp.bfloat16}
-
 
 def make_batch(
     source: Source | None, constants: Any, drawn: Mapping[str, Array], key: Any

@@ -1,0 +1,181 @@
+"""Launch an experiment of the notes.
+
+    python launch.py                                  the catalogue
+    python launch.py --experiment=lenet               run it
+    python launch.py --experiment=lenet --help        every knob of it
+    python launch.py --ledger                         what the notes print, and what is right
+
+Exit codes: 0 done, 1 a claim failed under --strict, 2 a mistake on the command line or in a file,
+3 the loss became NaN or infinite, 130 and 143 stopped by Ctrl-C or SIGTERM with the run saved.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import app, flags
+
+from ngjax import config as cfg
+from ngjax.types import UserError
+
+FLAGS = flags.FLAGS
+BEFORE = set(FLAGS)  # absl's own: v, verbosity, log_dir, pdb, help ...
+
+flags.DEFINE_string("experiment", None, "which experiment; without it: the catalogue")
+flags.DEFINE_list("arms", [], "which arms to run, by name; all where none is said")
+flags.DEFINE_integer("seed", 0, "the first seed: initial weights, batch order, every draw", 0)
+flags.DEFINE_integer("seeds", 1, "with how many seeds every arm is run", 1)
+flags.DEFINE_boolean("strict", False, "exit with 1 where a claim of the notes does not hold")
+flags.DEFINE_string("workdir", None, "the run folder; default runs/<experiment>")
+flags.DEFINE_string("data_dir", None, "where data sets are found, and downloads go")
+flags.DEFINE_integer("devices", None, "how many devices; on a CPU, that many host devices", 1)
+flags.DEFINE_boolean("smoke", False, "a run of seconds that only shows that everything works")
+flags.DEFINE_enum("mode", "train", ["train", "eval"], "eval: judge saved weights, write nothing")
+flags.DEFINE_boolean("ledger", False, "print the notes' checkable claims, ours and the verdicts")
+flags.DEFINE_string("cache_dir", "~/.cache/ngjax/compiled", "compiled programs; empty: keep none")
+
+OWN = tuple(name for name in FLAGS if name not in BEFORE)
+HELP = ("--help", "-help", "--helpfull", "--helpshort", "-h", "-?")
+
+
+class KnobParser(flags.ArgumentParser):
+    """A knob's text to its annotated type, refused in the words of `config.parse`."""
+
+    def __init__(self, annotation: Any) -> None:
+        self.annotation = annotation
+
+    def parse(self, argument: Any) -> Any:
+        """Absl's way in."""
+        return cfg.parse(self.annotation, argument)
+
+
+class KnobSerializer(flags.ArgumentSerializer):
+    """A knob's value back to text, for --flagfile."""
+
+    def serialize(self, value: Any) -> str:
+        """Absl's way out."""
+        return cfg.write(value)
+
+
+def define_knobs(config: Any) -> None:
+    """One native absl flag for every knob of the experiment."""
+    for knob in cfg.knobs(config):
+        if knob.annotation is bool:
+            flags.DEFINE_boolean(knob.path, knob.default, knob.help)
+        else:
+            parser = KnobParser(knob.annotation)
+            flags.DEFINE(parser, knob.path, knob.default, knob.help, serializer=KnobSerializer())
+
+
+def parse(argv: Sequence[str]) -> list[str]:
+    """Read the command line; absl calls this. What it refuses ends the program with 2."""
+    try:
+        argv = FLAGS.read_flags_from_files(list(argv), force_gnu=True)
+        asked = [word for word in argv[1:] if word in HELP]
+        _define_for(argv)
+        stray = FLAGS([word for word in argv if word not in HELP])[1:]
+        if stray:
+            raise UserError(f"{stray[0]}: a stray word; a flag is written --name=value")
+    except flags.UnrecognizedFlagError as error:
+        near = cfg.nearest(error.flagname, FLAGS)
+        _exit(f"--{error.flagname}: no such flag{near}", 2)
+    except (flags.Error, UserError) as error:
+        _exit(" ".join(str(error).split()), 2)
+    return [argv[0], *asked]
+
+
+def _define_for(argv: Sequence[str]) -> None:
+    """Find --experiment among words not parsed yet, and define its knobs."""
+    for here, word in enumerate(argv):
+        name, equals, value = word.partition("=")
+        if name.lstrip("-") == "experiment" and name.startswith("-"):
+            value = value if equals else "".join(argv[here + 1 : here + 2])
+            from ngjax.experiment import load
+
+            define_knobs(load(value).config)
+            return
+
+
+def main(argv: Sequence[str]) -> None:
+    """Do what the flags say; every ending has its exit code."""
+    from ngjax.train.engine import NotFinite
+    from ngjax.train.signals import Interrupted
+
+    try:
+        code = _do(asks_help=len(argv) > 1)
+    except UserError as error:
+        _exit(str(error), 2)
+    except NotFinite as error:
+        _exit(f"{FLAGS.experiment}: {error}; try a smaller --optimizer.learning_rate", 3)
+    except Interrupted as stop:
+        _exit(f"{stop}; the same command goes on from there", stop.exit_code)
+    except KeyboardInterrupt:
+        _exit("stopped before training began; nothing is saved", 130)
+    sys.exit(code)
+
+
+def _do(asks_help: bool) -> int:
+    from ngjax import terminal
+
+    if FLAGS.ledger:
+        return terminal.print_ledger()
+    if asks_help:
+        return terminal.print_help(__doc__, [FLAGS[name] for name in OWN], FLAGS.experiment)
+    if not FLAGS.experiment:
+        return terminal.print_catalogue()
+    _start_jax()
+    from ngjax import runner
+
+    made = runner.plan(_request(runner))
+    if FLAGS.mode == "eval":
+        return terminal.print_evaluation(runner.evaluate(made))
+    summary = runner.finished(made)
+    if summary:
+        return terminal.print_finished(made, summary)
+    return terminal.print_results(made, runner.run(made), strict=FLAGS.strict)
+
+
+def _start_jax() -> None:
+    """Devices and the cache of compiled programs must be said before the first array is made."""
+    import jax
+
+    if FLAGS.devices:
+        jax.config.update("jax_num_cpu_devices", FLAGS.devices)
+    if FLAGS.cache_dir:
+        jax.config.update("jax_compilation_cache_dir", str(Path(FLAGS.cache_dir).expanduser()))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _request(runner: Any) -> Any:
+    knobs = [name for name in FLAGS if name not in BEFORE and name not in OWN]
+    typed = [f"{name}={cfg.write(FLAGS[name].value)}" for name in knobs if FLAGS[name].present]
+    if FLAGS.data_dir is not None:
+        if "data.directory" not in knobs:
+            raise UserError(f"--data_dir: {FLAGS.experiment} reads no data set; leave it out")
+        typed.append(f"data.directory={FLAGS.data_dir}")
+    return runner.Request(
+        name=FLAGS.experiment,
+        overrides=tuple(typed),
+        arms=tuple(FLAGS.arms),
+        seed=FLAGS.seed,
+        seeds=FLAGS.seeds,
+        devices=FLAGS.devices,
+        workdir=Path(FLAGS.workdir) if FLAGS.workdir else None,
+        smoke=FLAGS.smoke,
+        command=tuple(sys.argv),
+    )
+
+
+def _exit(line: str, code: int) -> None:
+    print(f"launch.py: {line}", file=sys.stderr, flush=True)
+    sys.stdout.flush()
+    os._exit(code)  # at once: libraries with threads add tracebacks to an ordinary exit
+
+
+if __name__ == "__main__":
+    app.run(main, flags_parser=parse)
