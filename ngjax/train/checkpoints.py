@@ -71,6 +71,7 @@ class Checkpoints:
         )
         options = ocp.CheckpointManagerOptions(
             preservation_policy=policy,
+            best_fn=lambda metrics: metrics["objective"],  # without it no metric reaches the disk
             read_only=read_only,
             create=not read_only,
             # The run folder is locked by one trainer, so what is unfinished here is a dead one's.
