@@ -119,24 +119,24 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _do(asks_help: bool) -> int:
-    from ngjax import terminal
+    from ngjax import console
 
     if FLAGS.ledger:
-        return terminal.print_ledger()
+        return console.print_ledger()
     if asks_help:
-        return terminal.print_help(__doc__, [FLAGS[name] for name in OWN], FLAGS.experiment)
+        return console.print_help(__doc__, [FLAGS[name] for name in OWN], FLAGS.experiment)
     if not FLAGS.experiment:
-        return terminal.print_catalogue()
+        return console.print_catalogue()
     _start_jax()
     from ngjax import runner
 
     made = runner.plan(_request(runner))
     if FLAGS.mode == "eval":
-        return terminal.print_evaluation(runner.evaluate(made))
+        return console.print_evaluation(runner.evaluate(made))
     summary = runner.finished(made)
     if summary:
-        return terminal.print_finished(made, summary)
-    return terminal.print_results(made, runner.run(made), strict=FLAGS.strict)
+        return console.print_finished(summary, made.folder, FLAGS.strict)
+    return console.print_results(runner.run(made), made.folder, FLAGS.strict)
 
 
 def _start_jax() -> None:

@@ -17,7 +17,7 @@ from ngjax import config as cfg
 from ngjax.experiment import Experiment, load
 from ngjax.results import Arm, Results, Verdict, judge
 from ngjax.train import devices as dev
-from ngjax.train.engine import Hooks, Outcome, fit, restore
+from ngjax.train.engine import Hooks, NotFinite, Outcome, fit, restore
 from ngjax.train.program import Program
 from ngjax.train.signals import Interrupted
 from ngjax.types import UserError
@@ -142,35 +142,37 @@ def finished(made: Plan) -> dict[str, Any] | None:
     return summary if summary["status"] == "complete" and asked <= has else None
 
 
-def run(made: Plan) -> tuple[Results, dict[str, Verdict], dict[str, Any]]:
+def run(made: Plan) -> dict[str, Any]:
     """Train or compute every arm and leave the whole folder behind.
 
     Returns:
-        (results, verdicts of the claims, the summary as written).
+        The summary as written.
 
     Raises:
-        NotFinite, Interrupted: from training; the folder then says so in summary.json.
+        NotFinite, Interrupted: from training; summary.json then says so.
         UserError: another run is at work in the folder, or the disk refused.
     """
+    from ngjax.publish import publish
     from ngjax.report.metrics_log import MetricsLog
     from ngjax.report.summary import write_json
 
+    command = shlex.join(("python", *made.request.command))
     made.folder.mkdir(parents=True, exist_ok=True)
     with _lock(made.folder), MetricsLog(made.folder) as log:
         write_json(made.folder / "config.json", _identity(made))
-        results = Results({arm: _run_arm(made, arm, log) for arm in made.arms})
-        verdicts = _verdicts(made, results)
-        from ngjax.publish import publish
-
-        return results, verdicts, publish(made, results, verdicts)
+        try:
+            results = Results({arm: _run_arm(made, arm, log) for arm in made.arms})
+        except (Interrupted, NotFinite) as stop:
+            publish(made, Results({}), {}, command, status=str(stop))
+            raise
+        return publish(made, results, _verdicts(made, results), command)
 
 
 def _verdicts(made: Plan, results: Results) -> dict[str, Verdict]:
+    claims = made.experiment.claims
     if made.request.smoke:
-        return {
-            name: Verdict(None, "a smoke run proves nothing") for name in made.experiment.claims
-        }
-    return judge(made.experiment.claims, results)
+        return {name: Verdict(None, "a smoke run proves nothing") for name in claims}
+    return judge(claims, results)
 
 
 def _run_arm(made: Plan, arm: str, log: Any) -> Arm:
@@ -257,11 +259,3 @@ def _lock(folder: Path) -> Iterator[None]:
         file.write(f"process {os.getpid()}")
         file.flush()
         yield
-
-
-def spelled(command: tuple[str, ...]) -> str:
-    """A command as it can be typed again."""
-    return shlex.join(("python", *command))
-
-
-__all__ = ["Interrupted", "Plan", "Request", "evaluate", "finished", "plan", "run"]

@@ -1,0 +1,207 @@
+r"""LeNet-5: two convolutions, each pooled, and three full connections read digits.
+
+    32x32 -> CONV 5x5 -> 28x28 -> POOL 14x14 -> CONV 5x5 -> 10x10 -> POOL 5x5 -> 120 -> 84 -> 10
+
+Notes 4.4 and 4.6; LeCun, Bottou, Bengio & Haffner 1998. Arm `1998` is the paper's network (one
+channel, 6 and 16 maps, tanh, average pooling), arm `notes` is the table of notes 4.4 (three
+channels, 8 and 16 filters, ReLU, max pooling). The notes' column of parameters forgets input
+channels and biases; the report prints both columns.
+
+    python launch.py --experiment=lenet
+    python launch.py --experiment=lenet --data.name=fashion_mnist --arms=1998 --run.epochs=10
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import jax.numpy as jnp
+import numpy as np
+
+from ngjax import data, losses, metrics, optim
+from ngjax.experiment import Experiment, Picture, Text
+from ngjax.models.lenet import SIDE, LeNet5
+from ngjax.models.table import format_table, layer_table
+from ngjax.results import Results
+from ngjax.train.settings import Plan, Run
+from ngjax.types import Array, Aux, Batch, Context, Params, Sum, Task
+
+PRINTED = (208, 416, 48001, 10081, 841)  # the notes' parameters of conv1 ... softmax
+RIGHT = (608, 3216, 48120, 10164, 850)
+TINTS = {"1998": 1, "notes": 3}  # input channels of each variant
+SHOWN = 40  # pictures in a figure
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What may be turned."""
+
+    variant: Literal["1998", "notes"] = "1998"  # whose network
+    shift: int = 2  # pixels a training image is moved by at most, either way, in its 32x32 field
+    data: data.Data = data.Data(name="digits")
+    optimizer: optim.Optimizer = optim.Optimizer(rule="adam", learning_rate=2e-3, schedule="cosine")
+    run: Run = Run(epochs=60, batch_size=64)
+
+
+def field(images: np.ndarray) -> np.ndarray:
+    """Images of any side up to 32 in the middle of a 32x32 field, as the paper has them.
+
+    Small ones are first enlarged by the largest whole factor that fits: 8x8 digits fill the field,
+    28x28 ones get a border of two pixels.
+
+    Args:
+        images: uint8 [m, H, W, C].
+
+    Returns:
+        uint8 [m, 32, 32, C].
+    """
+    zoom = max(1, SIDE // max(images.shape[1:3]))
+    images = images.repeat(zoom, axis=1).repeat(zoom, axis=2)
+    over = [SIDE - side for side in images.shape[1:3]]  # negative sides are the model's to refuse
+    border = [(max(0, o) // 2, max(0, o) - max(0, o) // 2) for o in over]
+    return np.pad(images, ((0, 0), *border, (0, 0)))
+
+
+def tinted(images: np.ndarray, channels: int) -> np.ndarray:
+    """Grey to three equal channels, colour to their mean, or as they are."""
+    if images.shape[-1] == channels:
+        return images
+    grey = images.mean(axis=-1, keepdims=True).astype(images.dtype)
+    return grey.repeat(channels, axis=-1)  # [m, H, W, channels]
+
+
+def shifter(most: int) -> data.Augment | None:
+    """Moves an image by up to `most` pixels, its edge repeated by zeros (notes 2.2.1)."""
+    return (lambda key, image: data.random_crop(key, image, most)) if most else None
+
+
+def build(config: Config) -> Task:
+    """The Task."""
+    held = data.load(config.data)
+    channels = TINTS[config.variant]
+    constants: dict[str, Any] = data.constants(held)
+    for part in constants.values():
+        part["inputs"] = tinted(field(part["inputs"]), channels)
+    seen = constants["train"]["inputs"] / np.float32(255)
+    constants["mu"], constants["sigma"] = np.float32(seen.mean()), np.float32(seen.std())
+    model = LeNet5(config.variant, classes=len(held.classes))
+    plan = Plan.of(config.run, len(held.train))
+
+    def logits(params: Params, batch: Batch, context: Context) -> Array:
+        x = batch["inputs"].astype(jnp.float32) / 255
+        x = (x - context.constants["mu"]) / context.constants["sigma"]  # [B, 32, 32, C]
+        kernel = params["c1" if config.variant == "1998" else "conv1"]["kernel"]
+        return model.apply({"params": params}, x.astype(kernel.dtype))[0]  # [B, K]
+
+    def loss(params: Params, extra: Any, batch: Batch, context: Context) -> tuple[Sum, Aux]:
+        z = logits(params, batch, context)
+        targets, mask = batch["targets"], batch["mask"]
+        return (
+            metrics.summed(losses.cross_entropy(z, targets), mask),
+            Aux(extra, {"accuracy": metrics.accuracy(z, targets, mask)}),
+        )
+
+    def init(key: Array) -> tuple[Params, Any]:
+        return model.init(key, jnp.zeros((1, SIDE, SIDE, channels)))["params"], {}
+
+    return Task(
+        init=init,
+        loss=loss,
+        tx=optim.make(
+            config.optimizer, steps_per_epoch=plan.steps_per_epoch, total_steps=plan.total
+        ),
+        hyper=optim.hyper(config.optimizer),
+        train=data.resident(held.train, prefix="train", augment=shifter(config.shift)),
+        evals={
+            part: data.resident(getattr(held, part), prefix=part)
+            for part in ("dev", "test")
+            if len(getattr(held, part))
+        },
+        constants=constants,
+        predict=lambda params, extra, batch, context: logits(params, batch, context),
+    )
+
+
+def parameters(variant: str) -> tuple[int, ...]:
+    """Parameters of every layer that has some, in order."""
+    rows = layer_table(LeNet5(variant), (SIDE, SIDE, TINTS[variant]))
+    return tuple(row.parameters for row in rows if row.parameters)
+
+
+def counts_as_corrected(results: Results) -> tuple[bool, str]:
+    """(5*5*3+1)*8 = 608, (5*5*8+1)*16 = 3216, 400*120+120, 120*84+84, 84*10+10."""
+    found = parameters(results["notes"].config.variant)
+    return found == RIGHT, f"parameters {found}, the notes print {PRINTED}"
+
+
+def sixty_thousand(results: Results) -> tuple[bool, str]:
+    """Notes 4.6: LeNet-5 has about 60,000 parameters."""
+    total = sum(parameters(results["1998"].config.variant))
+    return abs(total - 60_000) < 3_000, f"{total:,} parameters, every C3 map reading all S2 maps"
+
+
+def reads_digits(results: Results) -> tuple[bool, str]:
+    """Notes 4.6: it recognises handwritten digits; here, 19 of 20 unseen ones or better."""
+    accuracy = results["1998"]["test/accuracy"]
+    return accuracy >= 0.95, f"test accuracy {accuracy:.4f}"
+
+
+def figures(results: Results) -> Iterator[Picture]:
+    """The mistakes, the learned filters, who is taken for whom."""
+    from ngjax.report import figures as draw
+
+    for name, arm in results.items():
+        z, batch = arm.predict("test")
+        guess, truth = z.argmax(-1), batch["targets"]
+        wrong = guess != truth
+        order = np.argsort(~wrong, kind="stable")[:SHOWN]  # mistakes first
+        classes = data.load(arm.config.data).classes
+        titles = [f"{classes[guess[i]]} ({classes[truth[i]]})" for i in order]
+        yield Picture(
+            f"predictions-{name}",
+            f"Test images, the {int(wrong.sum())} mistakes of arm {name} first: read as (is).",
+            draw.image_grid(batch["inputs"][order], titles, wrong=wrong[order]),
+        )
+        first = "c1" if arm.config.variant == "1998" else "conv1"
+        yield Picture(
+            f"filters-{name}",
+            f"The 5x5 filters that {first} of arm {name} learned.",
+            draw.filters(arm.state.params[first]["kernel"]),
+        )
+        matrix = np.zeros((len(classes), len(classes)), int)
+        np.add.at(matrix, (truth, guess), 1)
+        yield Picture(
+            f"confusion-{name}",
+            f"Arm {name}: true class by row, read class by column.",
+            draw.confusion(matrix, classes),
+        )
+
+
+def texts(results: Results) -> Iterator[Text]:
+    """The table of notes 4.4, counted."""
+    for name, arm in results.items():
+        rows = layer_table(LeNet5(arm.config.variant), (SIDE, SIDE, TINTS[arm.config.variant]))
+        table = format_table(rows)
+        if arm.config.variant == "notes":
+            table += "\n\nthe notes print " + ", ".join(map(str, PRINTED))
+        yield Text(f"Layers of arm {name}", table)
+    yield Text("Data", data.load(results.only.config.data).notes)
+
+
+EXPERIMENT = Experiment(
+    notes="4.4, 4.6",
+    config=Config(),
+    build=build,
+    objective=("dev/accuracy", "max"),
+    arms={"1998": (), "notes": ("variant=notes",)},
+    smoke=("run.steps=4", "data.limit=200"),
+    claims={
+        "lenet-parameters-of-the-table": counts_as_corrected,
+        "lenet-about-60000-parameters": sixty_thousand,
+        "lenet-reads-digits": reads_digits,
+    },
+    figures=figures,
+    texts=texts,
+)
