@@ -109,9 +109,7 @@ def build(config: Config) -> Task:
         carry, token = model.initial_carry(1), jnp.zeros((1, 1), jnp.int32)
         return model.init(key, carry, token)["params"], {}
 
-    tx = optim.make(
-        config.optimizer, steps_per_epoch=plan.steps_per_epoch, total_steps=plan.total
-    )
+    tx = optim.make(config.optimizer, steps_per_epoch=plan.steps_per_epoch, total_steps=plan.total)
     hyper = optim.hyper(config.optimizer) | {"dropout": config.dropout}
     windows = {
         name: data.windows(ids[name], config.judged, prefix=name)

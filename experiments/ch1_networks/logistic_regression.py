@@ -1,0 +1,210 @@
+r"""Logistic regression as a neural network: gradient descent by hand and by autodiff agree.
+
+    z = w^T x + b,   yhat = sigma(z),   J = -(1/m) sum [y ln yhat + (1 - y) ln(1 - yhat)]
+
+Notes 1.3 and 1.4. The print of J has its bracket in the wrong place, and its dz = 1 - y is a - y.
+Arms differ in the learning rate alone. A convex cost with largest curvature L falls at every step
+of a rate below 2 / L and need not above it; `critical` gives the rate in that unit, so that the
+same arms show the same thing on any data.
+
+    python launch.py --experiment=logistic_regression
+    python launch.py --experiment=logistic_regression --data.name=catvnoncat --arms=0.001,0.005,0.01
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from ngjax import data, losses, metrics, optim
+from ngjax.experiment import Experiment, Picture, Text
+from ngjax.ops.backprop import logistic_descent
+from ngjax.results import NotAsked, Results
+from ngjax.train.settings import Plan, Run
+from ngjax.types import Array, Aux, Batch, Context, Params, Sum, Task
+
+AGREE = 1e-6  # between descent by hand and through the engine, in float64
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What may be turned."""
+
+    critical: float = 0.0  # learning rate in units of 2 / L; 0: optimizer.learning_rate as it is
+    data: data.Data = data.Data(name="breast_cancer", dev=0.0, test=0.2)
+    optimizer: optim.Optimizer = optim.Optimizer(rule="descent", learning_rate=0.005)
+    run: Run = Run(steps=2000, batch_size=0, log_every=1, evaluate_every=500, dtype="float64")
+
+
+def features(config: Config) -> tuple[data.Dataset, dict[str, np.ndarray]]:
+    """Inputs as rows of numbers: pixels over 255, a table by the train set's mean and deviation.
+
+    Returns:
+        The data set and {"train": float64 [m, n_x], ...}.
+    """
+    held = data.load(config.data)
+    parts = {"train": held.train, "dev": held.dev, "test": held.test}
+    rows = {name: np.float64(part.inputs).reshape(len(part), -1) for name, part in parts.items()}
+    if held.kind == "images":
+        return held, {name: x / 255 for name, x in rows.items()}
+    mu, sigma = rows["train"].mean(0), rows["train"].std(0)
+    sigma = np.where(sigma > 0, sigma, 1)
+    return held, {name: (x - mu[None]) / sigma[None] for name, x in rows.items()}
+
+
+def critical_rate(x: np.ndarray) -> float:
+    """2 / L: the cost's second derivative is X diag(a (1 - a)) X^T / m, and a (1 - a) <= 1/4."""
+    with_bias = np.hstack([x, np.ones((len(x), 1))])  # [m, n_x + 1]
+    small = with_bias if x.shape[1] < len(x) else with_bias.T
+    return 8 * len(x) / np.linalg.eigvalsh(small.T @ small)[-1]
+
+
+def rate_of(config: Config, x: np.ndarray) -> float:
+    """The learning rate alpha of an arm."""
+    return config.critical * critical_rate(x) if config.critical else config.optimizer.learning_rate
+
+
+def build(config: Config) -> Task:
+    """The Task: w and b start at zero, as the notes start them; the cost is convex."""
+    held, x = features(config)
+    parts = {"train": held.train, "dev": held.dev, "test": held.test}
+    constants = {
+        name: {"inputs": x[name], "targets": np.float64(part.targets)}
+        for name, part in parts.items()
+        if len(part)
+    }
+    plan = Plan.of(config.run, len(held.train))
+
+    def z_of(params: Params, batch: Batch) -> Array:
+        return batch["inputs"] @ params["w"] + params["b"]  # [B]
+
+    def loss(params: Params, extra: Any, batch: Batch, context: Context) -> tuple[Sum, Aux]:
+        del context
+        z, y, mask = z_of(params, batch), batch["targets"], batch["mask"]
+        cost = metrics.summed(losses.binary_cross_entropy(z, y), mask)
+        return cost, Aux(extra, {"accuracy": metrics.binary_accuracy(z, y, mask)})
+
+    def init(key: Array) -> tuple[Params, Any]:
+        del key
+        return {"w": jnp.zeros(x["train"].shape[1]), "b": jnp.zeros(())}, {}
+
+    optimizer = dataclasses.replace(config.optimizer, learning_rate=rate_of(config, x["train"]))
+    return Task(
+        init=init,
+        loss=loss,
+        tx=optim.make(optimizer, steps_per_epoch=plan.steps_per_epoch, total_steps=plan.total),
+        hyper=optim.hyper(optimizer),
+        train=data.resident(held.train, prefix="train"),
+        evals={name: data.resident(part, prefix=name) for name, part in parts.items() if len(part)},
+        constants=constants,
+        predict=lambda params, extra, batch, context: z_of(params, batch),
+    )
+
+
+def rises(results: Results, name: str) -> tuple[int, int]:
+    """(steps at which the cost rose, steps looked at)."""
+    cost = results[name].history("train/loss")[1]
+    return int((np.diff(cost) > 0).sum()), len(cost) - 1
+
+
+def falls_below_two_over_l(results: Results) -> tuple[bool, str]:
+    """Notes 1.3.4: gradient descent goes down at every step, if its steps are small enough."""
+    below, above = rises(results, "half-critical"), rises(results, "4-critical")
+    told = f"cost rose at {below[0]} of {below[1]} steps at half of 2/L, {above[0]} at 4 times it"
+    return below[0] == 0 and above[0] > 0, told
+
+
+def cats_need_a_small_rate(results: Results) -> tuple[bool, str]:
+    """On cats the cost falls monotonically at 0.001, and not at 0.005 and above."""
+    if results["0.001"].config.data.name.replace("-", "_") != "catvnoncat":
+        raise NotAsked("the rates are those for --data.name=catvnoncat")
+    count = {name: rises(results, name)[0] for name in ("0.001", "0.005", "0.01")}
+    told = ", ".join(f"{times} times at {name}" for name, times in count.items())
+    return count["0.001"] == 0 and min(count["0.005"], count["0.01"]) > 0, f"cost rose {told}"
+
+
+def hand_equals_autodiff(results: Results) -> tuple[bool, str]:
+    """Notes 1.4: dw = X dZ^T / m by hand is what automatic differentiation gives."""
+    arm = results.only
+    if arm.config.optimizer.rule != "descent" or arm.config.run.batch_size:
+        raise NotAsked("by hand there is full-batch descent alone")
+    held, x = features(arm.config)
+    Y = np.float64(held.train.targets)[None]  # [1, m]
+    w, b, _ = logistic_descent(
+        x["train"].T, Y, rate_of(arm.config, x["train"]), next(iter(arm.outcomes.values())).steps
+    )
+    params = arm.state.params
+    off = max(np.abs(np.ravel(w) - params["w"]).max(), np.abs(np.ravel(b) - params["b"]).max())
+    return bool(off < AGREE), f"largest difference {off:.1e} in arm {arm.name}"
+
+
+def figures(results: Results) -> Iterator[Picture]:
+    """The first costs, where rates show; what the weights look at; the pictures."""
+    from ngjax.report import figures as draw
+
+    steps = {name: arm.history("train/loss")[1] for name, arm in results.items()}
+    shown = min(300, *map(len, steps.values()))
+    yield Picture(
+        "first-costs",
+        f"The cost of the first {shown} steps: a rate that is too large climbs before it falls.",
+        draw.lines(
+            np.arange(1, shown + 1),
+            {name: cost[:shown] for name, cost in steps.items()},
+            xlabel="step",
+            ylabel="cost J",
+            log_y=True,
+        ),
+    )
+    arm = results.only
+    held = data.load(arm.config.data)
+    if held.kind != "images":
+        return
+    side = held.train.inputs.shape[1:]
+    w = np.asarray(arm.state.params["w"]).reshape(*side, 1)
+    yield Picture("weights", "The weight of every pixel value, as a picture.", draw.filters(w))
+    z, batch = arm.predict("test")
+    guess, truth = (z > 0).astype(int), batch["targets"].astype(int)
+    titles = [f"{held.classes[g]}" for g in guess]
+    pictures = (batch["inputs"].reshape(-1, *side) * 255).astype(np.uint8)
+    yield Picture(
+        "predictions",
+        "Test pictures and what they were taken for; mistakes are framed.",
+        draw.image_grid(pictures, titles, wrong=guess != truth),
+    )
+
+
+def texts(results: Results) -> Iterator[Text]:
+    """The rates of the arms."""
+    arm = results.only
+    held, x = features(arm.config)
+    rates = [f"{name:16}{rate_of(a.config, x['train']):.6f}" for name, a in results.items()]
+    head = f"2 / L = {critical_rate(x['train']):.6f} on {len(held.train)} examples"
+    yield Text("Learning rates", "\n".join([head, "", *rates]))
+    yield Text("Data", held.notes)
+
+
+EXPERIMENT = Experiment(
+    notes="1.3, 1.4",
+    config=Config(),
+    build=build,
+    objective=("train/loss", "min"),
+    arms={
+        "half-critical": ("critical=0.5",),
+        "4-critical": ("critical=4",),
+        "0.001": ("optimizer.learning_rate=0.001",),
+        "0.005": ("optimizer.learning_rate=0.005",),
+        "0.01": ("optimizer.learning_rate=0.01",),
+    },
+    smoke=("run.steps=4",),
+    claims={
+        "descent-falls-below-2-over-L": falls_below_two_over_l,
+        "cats-need-a-small-rate": cats_need_a_small_rate,
+        "by-hand-equals-autodiff": hand_equals_autodiff,
+    },
+    figures=figures,
+    texts=texts,
+)

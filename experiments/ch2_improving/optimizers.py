@@ -1,0 +1,283 @@
+r"""Descent, momentum, RMSProp, Adam and the decays of the learning rate, on the same network.
+
+    momentum   v = beta v + (1 - beta) dW                 W = W - alpha v
+    RMSProp    s = beta s + (1 - beta) dW^2               W = W - alpha dW / (sqrt(s) + eps)
+    Adam       both, v / (1 - beta1^t), s / (1 - beta2^t)  W = W - alpha v_hat / (sqrt(s_hat) + eps)
+
+Notes 2.4. The print squares W where dW is meant, and writes the decayed rates of epochs 2 and 3 as
+0.67 and 0.5: they are 0.0667 and 0.05. Every arm trains the same network from the same start on
+real digits; the second figure sets the rules on an elongated bowl.
+
+Arm `centralised` is how to add a word of your own: `centralise` below is an optax transformation,
+and `build` sets it before the house's chain.
+
+    python launch.py --experiment=optimizers
+    python launch.py --experiment=optimizers --arms=momentum,adam --seeds=3
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import lax
+
+from ngjax import data, losses, metrics, optim
+from ngjax.experiment import Experiment, Picture
+from ngjax.models.mlp import MLP
+from ngjax.results import Results
+from ngjax.train.settings import Plan, Run
+from ngjax.types import Array, Aux, Batch, Context, Params, Sum, Task
+
+BOWL = (1.0, 25.0)  # curvatures of the elongated bowl, along and across
+START = (-8.0, 1.6)
+BOWL_STEPS = 40
+BOWL_RATES = {"descent": 0.075, "momentum": 0.075, "rmsprop": 0.35, "adam": 0.6}
+DECAYS = ("inverse_time", "exponential", "inverse_sqrt", "staircase", "manual")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What may be turned."""
+
+    hidden: tuple[int, ...] = (64, 32)  # units of the hidden layers
+    centralised: bool = False  # subtract each unit's mean gradient first (Yong et al. 2020)
+    data: data.Data = data.Data(name="digits")
+    optimizer: optim.Optimizer = optim.Optimizer(rule="adam", learning_rate=1e-3)
+    run: Run = Run(epochs=15, batch_size=64)
+
+
+def centralise() -> optax.GradientTransformation:
+    """dW := dW - mean of dW over the inputs of each unit (Yong et al. 2020).
+
+    A transformation of one's own: it keeps no state, and looks at matrices only.
+    """
+
+    def init_fn(params: Params) -> optax.EmptyState:
+        del params
+        return optax.EmptyState()
+
+    def update_fn(updates: Any, state: optax.EmptyState, params: Params = None) -> Any:
+        del params
+
+        def centred(dW: Array) -> Array:
+            return dW if dW.ndim < 2 else dW - dW.mean(axis=0, keepdims=True)
+
+        return jax.tree.map(centred, updates), state
+
+    return optax.GradientTransformation(init_fn, update_fn)
+
+
+def build(config: Config) -> Task:
+    """The Task."""
+    held = data.load(config.data)
+    constants: dict[str, Any] = data.constants(held)
+    scale = np.float32(constants["train"]["inputs"].max())
+    model = MLP((*config.hidden, len(held.classes)))
+    plan = Plan.of(config.run, len(held.train))
+    chain = optim.make(
+        config.optimizer, steps_per_epoch=plan.steps_per_epoch, total_steps=plan.total
+    )
+
+    def tx(hyper: Any) -> optax.GradientTransformation:
+        return optax.chain(centralise(), chain(hyper)) if config.centralised else chain(hyper)
+
+    def logits(params: Params, batch: Batch) -> Array:
+        x = batch["inputs"].astype(params["a1"]["kernel"].dtype) / scale
+        return model.apply({"params": params}, x)[0]  # [B, K]
+
+    def loss(params: Params, extra: Any, batch: Batch, context: Context) -> tuple[Sum, Aux]:
+        del context
+        z, targets, mask = logits(params, batch), batch["targets"], batch["mask"]
+        return (
+            metrics.summed(losses.cross_entropy(z, targets), mask),
+            Aux(extra, {"accuracy": metrics.accuracy(z, targets, mask)}),
+        )
+
+    def init(key: Array) -> tuple[Params, Any]:
+        return model.init(key, jnp.zeros((1, *held.train.inputs.shape[1:])))["params"], {}
+
+    return Task(
+        init=init,
+        loss=loss,
+        tx=tx,
+        hyper=optim.hyper(config.optimizer),
+        train=data.resident(held.train, prefix="train"),
+        evals={
+            part: data.resident(getattr(held, part), prefix=part)
+            for part in ("dev", "test")
+            if len(getattr(held, part))
+        },
+        constants=constants,
+        predict=lambda params, extra, batch, context: logits(params, batch),
+    )
+
+
+def bowl_path(optimizer: optim.Optimizer, steps: int = BOWL_STEPS) -> np.ndarray:
+    """The way of a rule over J(w, b) = (w^2 + 25 b^2) / 2, every decay left out.
+
+    Returns:
+        [steps + 1, 2].
+    """
+    tx = optim.make(optimizer, steps_per_epoch=1, total_steps=steps)(optim.hyper(optimizer))
+    curvature = jnp.asarray(BOWL)
+
+    def step(held: Any, _: None) -> Any:
+        point, state = held
+        updates, state = tx.update(curvature * point, state, point)
+        point = optax.apply_updates(point, updates)
+        return (point, state), point
+
+    start = jnp.asarray(START)
+    _, path = jax.jit(lambda p: lax.scan(step, (p, tx.init(p)), None, steps))(start)
+    return np.concatenate([np.asarray(START)[None], np.asarray(path)])
+
+
+def epochs_to(results: Results, name: str, accuracy: float) -> float:
+    """The first epoch whose dev accuracy is that good; infinite where none is."""
+    steps, values = results[name].history("dev/accuracy")
+    reached = steps[values >= accuracy]
+    per_epoch = results[name].config.run.epochs / steps[-1]
+    return float(reached[0] * per_epoch) if len(reached) else float("inf")
+
+
+def small_batches_learn_sooner(results: Results) -> tuple[bool, str]:
+    """Notes 2.4: mini-batches make progress before a batch has seen all data once."""
+    batch, mini = results["batch"]["dev/loss"], results["mini_batch"]["dev/loss"]
+    return mini < batch, f"dev loss {mini:.3f} by mini-batches, {batch:.3f} by whole batches"
+
+
+def batch_is_smooth(results: Results) -> tuple[bool, str]:
+    """Notes 2.4: the cost of batch descent falls at every step, that of one example jumps about."""
+    rough = {}
+    for name in ("batch", "stochastic"):
+        cost = results[name].history("train/loss")[1]
+        rough[name] = float((np.diff(cost) > 0).mean())
+    told = ", ".join(f"{share:.0%} of steps up ({name})" for name, share in rough.items())
+    return rough["batch"] == 0 and rough["stochastic"] > 0.2, told
+
+
+def adam_is_quick(results: Results) -> tuple[bool, str]:
+    """Notes 2.4: RMSProp and Adam reach a given accuracy before plain descent at the same rate."""
+    needed = {name: epochs_to(results, name, 0.9) for name in ("mini_batch", "rmsprop", "adam")}
+    told = ", ".join(f"{name} {epochs:.1f}" for name, epochs in needed.items())
+    plain = needed.pop("mini_batch")
+    return max(needed.values()) < plain, f"epochs to 90 % on dev: {told}"
+
+
+def correction_matters_early(results: Results) -> tuple[bool, str]:
+    """Notes 2.4: bias correction matters in the first steps, not later (their text has it late)."""
+    one, other = (results[n].history("train/loss")[1] for n in ("adam", "adam_uncorrected"))
+    first, last = abs(one[:5] - other[:5]).mean(), abs(one[-5:] - other[-5:]).mean()
+    return bool(first > last), f"losses differ by {first:.3f} at first, by {last:.3f} in the end"
+
+
+def momentum_damps_the_bowl(results: Results) -> tuple[bool, str]:
+    """Notes 2.4: momentum damps the oscillation across an elongated bowl."""
+    del results
+    across = {}
+    for rule in ("descent", "momentum"):
+        optimizer = optim.Optimizer(rule=rule, learning_rate=BOWL_RATES[rule])
+        across[rule] = float(np.abs(np.diff(bowl_path(optimizer)[:, 1])).sum())
+    told = ", ".join(f"{rule} {length:.1f}" for rule, length in across.items())
+    return across["momentum"] < across["descent"], f"way travelled across the bowl: {told}"
+
+
+def figures(results: Results) -> Iterator[Picture]:
+    """Paths over the bowl, and the decays as they were used."""
+    from ngjax.report import figures as draw
+
+    paths = {
+        rule: bowl_path(optim.Optimizer(rule=rule, learning_rate=rate))
+        for rule, rate in BOWL_RATES.items()
+    }
+    yield Picture(
+        "bowl",
+        f"{BOWL_STEPS} steps of each rule over an elongated bowl, 25 times steeper across.",
+        draw.contour_paths(
+            lambda w, b: (BOWL[0] * w**2 + BOWL[1] * b**2) / 2,
+            paths,
+            bounds=(-9.0, 3.0, -2.0, 2.0),
+            minimum=(0.0, 0.0),
+        ),
+    )
+    decays = {name: arm for name, arm in results.items() if name in DECAYS}
+    if decays:
+        epochs = next(iter(decays.values())).config.run.epochs
+        steps = np.arange(epochs * 20)
+        yield Picture(
+            "decays",
+            "The learning rate of each decay as a share of its start.",
+            draw.lines(
+                steps / 20,
+                {name: factors(arm.config.optimizer, steps, 20) for name, arm in decays.items()},
+                xlabel="epoch",
+                ylabel="alpha / alpha0",
+            ),
+        )
+    yield Picture(
+        "accuracy",
+        "Test accuracy of each arm in the end.",
+        draw.bars(
+            {name: arm["test/accuracy"] for name, arm in results.items()},
+            {name: arm.spread("test/accuracy") for name, arm in results.items()},
+            xlabel="test accuracy",
+        ),
+    )
+
+
+def factors(optimizer: optim.Optimizer, steps: np.ndarray, steps_per_epoch: int) -> np.ndarray:
+    """The decay's factor at each step, [steps]."""
+    schedule = optim.decay(
+        optimizer,
+        optim.hyper(optimizer),
+        steps_per_epoch=steps_per_epoch,
+        total_steps=int(steps[-1]) + 1,
+    )
+    return np.asarray(jax.vmap(schedule)(jnp.asarray(steps)))
+
+
+def _rule(rule: str, rate: float, *more: str) -> tuple[str, ...]:
+    return (f"optimizer.rule={rule}", f"optimizer.learning_rate={rate}", *more)
+
+
+def _decay(schedule: str, *more: str) -> tuple[str, ...]:
+    return _rule("momentum", 0.2, f"optimizer.schedule={schedule}", *more)
+
+
+EXPERIMENT = Experiment(
+    notes="2.4",
+    config=Config(),
+    build=build,
+    objective=("dev/accuracy", "max"),
+    arms={
+        "batch": _rule("descent", 0.1, "run.batch_size=0"),
+        "mini_batch": _rule("descent", 0.1),
+        "stochastic": _rule("descent", 0.01, "run.batch_size=1"),
+        "momentum": _rule("momentum", 0.1),
+        "rmsprop": _rule("rmsprop", 0.003),
+        "rmsprop_corrected": _rule("rmsprop", 0.003, "optimizer.bias_correction=true"),
+        "adam": _rule("adam", 0.003),
+        "adam_uncorrected": _rule("adam", 0.003, "optimizer.bias_correction=false"),
+        "centralised": _rule("adam", 0.003, "centralised=true"),
+        "inverse_time": _decay("inverse_time"),
+        "exponential": _decay("exponential"),
+        "inverse_sqrt": _decay("inverse_sqrt"),
+        "staircase": _decay("staircase", "optimizer.decay_every=4"),
+        "manual": _decay("manual", "optimizer.manual=5:0.3,10:0.1"),
+    },
+    smoke=("run.steps=3", "hidden=8"),
+    claims={
+        "mini-batches-learn-sooner": small_batches_learn_sooner,
+        "batch-falls-stochastic-jumps": batch_is_smooth,
+        "adaptive-rules-are-quick": adam_is_quick,
+        "bias-correction-matters-early": correction_matters_early,
+        "momentum-damps-oscillation": momentum_damps_the_bowl,
+    },
+    figures=figures,
+)
