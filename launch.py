@@ -38,6 +38,8 @@ flags.DEFINE_enum("mode", "train", ["train", "eval"], "eval: judge saved weights
 flags.DEFINE_boolean("ledger", False, "print the notes' checkable claims, ours and the verdicts")
 flags.DEFINE_string("cache_dir", "~/.cache/ngjax/compiled", "compiled programs; empty: keep none")
 
+FLAGS.set_default("verbosity", -1)  # warnings: what JAX tells of backends it has not is noise
+
 OWN = tuple(name for name in FLAGS if name not in BEFORE)
 HELP = ("--help", "-help", "--helpfull", "--helpshort", "-h", "-?")
 

@@ -17,6 +17,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -85,7 +86,7 @@ def build(config: Config) -> Task:
     def loss(params: Params, extra: Any, batch: Batch, context: Context) -> tuple[Sum, Aux]:
         del context
         z, y, mask = z_of(params, batch), batch["targets"], batch["mask"]
-        cost = metrics.summed(losses.binary_cross_entropy(z, y), mask)
+        cost = metrics.summed(losses.logistic_loss(z, y), mask)
         return cost, Aux(extra, {"accuracy": metrics.binary_accuracy(z, y, mask)})
 
     def init(key: Array) -> tuple[Params, Any]:
@@ -134,9 +135,11 @@ def hand_equals_autodiff(results: Results) -> tuple[bool, str]:
         raise NotAsked("by hand there is full-batch descent alone")
     held, x = features(arm.config)
     Y = np.float64(held.train.targets)[None]  # [1, m]
-    w, b, _ = logistic_descent(
-        x["train"].T, Y, rate_of(arm.config, x["train"]), next(iter(arm.outcomes.values())).steps
-    )
+    steps = next(iter(arm.outcomes.values())).steps
+    with jax.enable_x64(True):
+        X = jnp.asarray(x["train"].T)  # [n_x, m]
+        w, b, _ = logistic_descent(X, jnp.asarray(Y), rate_of(arm.config, x["train"]), steps)
+        w, b = np.asarray(w), np.asarray(b)
     params = arm.state.params
     off = max(np.abs(np.ravel(w) - params["w"]).max(), np.abs(np.ravel(b) - params["b"]).max())
     return bool(off < AGREE), f"largest difference {off:.1e} in arm {arm.name}"
