@@ -5,8 +5,7 @@ A new set is a new `Entry`. Its kind and its reader may be new as well: nothing 
 
 from __future__ import annotations
 
-import difflib
-
+from ngjax.config import nearest
 from ngjax.data import embedded, image_sets, text_sets
 from ngjax.data.entry import Entry
 from ngjax.types import UserError
@@ -29,6 +28,7 @@ def entry(name: str) -> Entry:
     for item in ENTRIES:
         if item.name == wanted:
             return item
-    near = difflib.get_close_matches(wanted, names(), n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise UserError(f"data.name={name!r}: no such data set; {hint}There are {', '.join(names())}")
+    raise UserError(
+        f"--data.name={name}: no such data set{nearest(wanted, names())}; "
+        f"there are {', '.join(names())}"
+    )

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-AS_NOTES = -1.0  # the share of notes 3.2
-
 
 @dataclasses.dataclass(frozen=True)
 class Data:
@@ -17,8 +15,8 @@ class Data:
 
     name: str = "digits"  # a set of the catalogue, or "folder": class folders of your own images
     directory: str = ""  # where the sets lie; empty: ngjax in the user's cache directory
-    dev: float = AS_NOTES  # held out of train: below 1 a share, from 1 a count, -1 as notes 3.2
-    test: float = AS_NOTES  # likewise, only used where the origin brings no test set
+    dev: float | None = None  # held out of train: below 1 a share, else a count; none: notes 3.2
+    test: float | None = None  # likewise; only used where the origin brings no test set
     split_seed: int = 0  # decides which examples are held out
     limit: int = 0  # examples kept of train and of test, classes in proportion; 0: all
     size: int = 0  # pixels a side of every image; 0: as the set has them
@@ -28,10 +26,11 @@ class Data:
             raise ValueError("name is empty: give the name of a data set")
         for field in ("dev", "test"):
             amount = getattr(self, field)
-            count = math.isfinite(amount) and amount >= 1 and amount == math.floor(amount)
-            if not (amount == AS_NOTES or 0 <= amount < 1 or count):
+            if amount is None or 0 <= amount < 1:
+                continue
+            if not (amount >= 1 and math.isfinite(amount) and amount == math.floor(amount)):
                 raise ValueError(
-                    f"{field}={amount}: give a share from 0 to below 1, a whole count, or -1"
+                    f"{field}={amount}: give a share from 0 to below 1, or a whole count"
                 )
         for field in ("split_seed", "limit", "size"):
             if getattr(self, field) < 0:

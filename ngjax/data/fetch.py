@@ -44,7 +44,7 @@ def locate(entry: Entry, directory: str = "") -> dict[str, Path]:
     if entry.embedded:
         return {}
     if entry.own and not directory:
-        raise UserError(f"data.name={entry.name}: needs data.directory, {entry.home}")
+        raise UserError(f"--data.name={entry.name}: needs --data_dir, {entry.home}")
     root = Path(directory).expanduser() if directory else cache_directory()
     folder = root if entry.own else _folder(root, entry.name)
     if not entry.files:

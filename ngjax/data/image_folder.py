@@ -105,7 +105,7 @@ def _split(
         if pixels.shape != images.shape[1:]:
             raise UserError(
                 f"{called}: {pixels.shape[0]} x {pixels.shape[1]} pixels, the first is "
-                f"{images.shape[1]} x {images.shape[2]}; set data.size to bring all to one size"
+                f"{images.shape[1]} x {images.shape[2]}; set --data.size to bring all to one size"
             )
         images[i] = pixels
     return Split(images, np.array([k for k, _ in listed], np.int32))

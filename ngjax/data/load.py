@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
@@ -28,7 +29,7 @@ def load(config: Data) -> Dataset:
     """
     item = entry(config.name)
     if config.size and item.kind != "images":
-        raise UserError(f"data.size={config.size}: {item.name} holds no images; leave it at 0")
+        raise UserError(f"--data.size={config.size}: {item.name} holds no images; leave it at 0")
     parts = item.reader(locate(item, config.directory), config.size)
     parts = _each(parts, lambda split: _limited(split, config.limit))
     if config.size:
@@ -46,7 +47,7 @@ def load(config: Data) -> Dataset:
     )
 
 
-def _each(parts: Parts, change) -> Parts:
+def _each(parts: Parts, change: Callable[[Split], Split]) -> Parts:
     present = {name: getattr(parts, name) for name in PARTS if getattr(parts, name) is not None}
     return dataclasses.replace(parts, **{name: change(split) for name, split in present.items()})
 
@@ -62,8 +63,10 @@ def _limited(split: Split, limit: int) -> Split:
 def _split(parts: Parts, config: Data) -> tuple[dict[str, Split], str]:
     dev_count, test_count = held_counts(
         len(parts.train),
-        config.dev if parts.dev is None else None,
-        config.test if parts.test is None else None,
+        config.dev,
+        config.test,
+        has_dev=parts.dev is not None,
+        has_test=parts.test is not None,
     )
     train, splits = parts.train, {"dev": parts.dev, "test": parts.test}
     for name, count in (("test", test_count), ("dev", dev_count)):

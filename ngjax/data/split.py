@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ngjax.data.dataset import AS_NOTES
 from ngjax.types import UserError
 
 SMALL = 10_000  # examples; up to here the notes hold out a large share
@@ -31,30 +30,36 @@ def held_count(amount: float, size: int) -> int:
 
 
 def held_counts(
-    size: int, dev: float | None, test: float | None, field: str = "data.dev, data.test"
+    size: int,
+    dev: float | None,
+    test: float | None,
+    *,
+    has_dev: bool = False,
+    has_test: bool = False,
 ) -> tuple[int, int]:
-    """How many of `size` examples become dev and test set.
+    """How many of `size` training examples become the dev and the test set.
 
     Args:
         size: examples to cut from.
-        dev: share, count or -1 (as notes 3.2); None: the origin has a dev set already.
+        dev: share or count; None: as notes 3.2.
         test: likewise.
-        field: what an error names.
+        has_dev: the origin brings a dev set, so none is cut.
+        has_test: likewise.
 
     Raises:
         UserError: nothing would be left to train on.
     """
-    cuts = sum(amount is not None and amount != 0 for amount in (dev, test))
-    parts = 1 + sum(amount != 0 for amount in (dev, test))
-    share = notes_share(size, cuts=max(cuts, 1), parts=parts)
+    exist = (has_dev or dev != 0, has_test or test != 0)
+    cut = (exist[0] and not has_dev, exist[1] and not has_test)
+    share = notes_share(size, cuts=sum(cut), parts=1 + sum(exist)) if any(cut) else 0
     dev_count, test_count = (
-        0 if amount is None else held_count(share if amount == AS_NOTES else amount, size)
-        for amount in (dev, test)
+        held_count(share if amount is None else amount, size) if held else 0
+        for amount, held in zip((dev, test), cut, strict=True)
     )
     if dev_count + test_count >= size:
         raise UserError(
-            f"{field}: {dev_count} dev and {test_count} test examples leave none of {size} "
-            "to train on; hold out fewer"
+            f"--data.dev, --data.test: {dev_count} dev and {test_count} test examples leave none "
+            f"of {size} to train on; hold out fewer"
         )
     return dev_count, test_count
 

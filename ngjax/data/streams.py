@@ -35,7 +35,7 @@ def streams(ids: np.ndarray, batch_size: int, length: int, *, prefix: str = "tra
     steps = (len(ids) - 1) // (batch_size * length)
     if steps < 1:
         raise UserError(
-            f"run.batch_size={batch_size} rows of {length} tokens and one more are longer than the "
+            f"--run.batch_size={batch_size} rows of {length} tokens are longer than the "
             f"text of {len(ids)}; take fewer or shorter rows"
         )
 
