@@ -8,6 +8,7 @@ import http.client
 import os
 import sys
 import tempfile
+import time
 import urllib.request
 from pathlib import Path
 from typing import BinaryIO
@@ -17,6 +18,7 @@ from ngjax.types import UserError
 
 TIMEOUT = 30  # seconds without a byte
 BLOCK = 2**20  # bytes
+ABANDONED = 600  # seconds since its last byte; a live download gives up after TIMEOUT
 
 
 def cache_directory() -> Path:
@@ -118,6 +120,7 @@ def download(url: str, file: File, path: Path) -> None:
     print(f"downloading {url} ({file.size / 1e6:.1f} MB) to {path}", file=sys.stderr)
     with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         try:
             with os.fdopen(handle, "wb") as part:
@@ -127,6 +130,14 @@ def download(url: str, file: File, path: Path) -> None:
         finally:
             with contextlib.suppress(FileNotFoundError):
                 Path(name).unlink()
+
+
+def _sweep(path: Path) -> None:
+    """Remove what a killed download of `path` left: unlike a live one, it has stopped growing."""
+    for part in path.parent.glob(f".{path.name}.*.part"):
+        with contextlib.suppress(OSError):  # another process may be faster
+            if time.time() - part.stat().st_mtime > ABANDONED:
+                part.unlink()
 
 
 def _checked_copy(answer: BinaryIO, part: BinaryIO, file: File) -> None:

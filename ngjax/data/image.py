@@ -40,7 +40,8 @@ def read_image(source: Path | BinaryIO, *, name: str = "", size: int = 0) -> np.
                 raise UserError(
                     f"{name}: {image.width} x {image.height} pixels are too many; scale it down"
                 )
-            upright = _rgb(ImageOps.exif_transpose(image))
+            ImageOps.exif_transpose(image, in_place=True)
+            upright = _rgb(image)
             return np.asarray(square(upright, size) if size else upright)
     except UserError:
         raise

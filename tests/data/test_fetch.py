@@ -141,6 +141,20 @@ def test_interrupted_download_leaves_nothing_usable(tmp_path, address, number):
     assert locate(some_entry(f"{address}/whole"), str(tmp_path))["data.bin"].read_bytes() == CONTENT
 
 
+def test_what_a_killed_download_left_is_swept_away(tmp_path, address):
+    folder = tmp_path / "some_set"
+    folder.mkdir()
+    for name, age in ((".data.bin.old.part", 3600), (".data.bin.live.part", 5), ("my.part", 3600)):
+        (folder / name).write_bytes(b"half")
+        os.utime(folder / name, (time.time() - age,) * 2)
+    locate(some_entry(f"{address}/whole"), str(tmp_path))
+    assert sorted(p.name for p in folder.iterdir()) == [
+        ".data.bin.live.part",
+        "data.bin",
+        "my.part",
+    ]
+
+
 def test_wrong_checksum(tmp_path):
     path = tmp_path / "some_set" / "data.bin"
     path.parent.mkdir()

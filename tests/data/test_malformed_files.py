@@ -135,7 +135,7 @@ CASES = {
     "image png cut": (cut(noise("PNG"), 2000), image.read_image, "not a readable image"),
     "image jpeg cut": (cut(noise("JPEG"), 1500), image.read_image, "not a readable image"),
     "image png flipped": (flipped(noise("PNG"), 2000), image.read_image, "not a readable image"),
-    "image of a program": (raw(b"%!PS-Adobe-3.0 EPSF-3.0\n"), image.read_image, "not a readable"),
+    "image of an odd format": (noise("PCX"), image.read_image, "not a readable image"),
     "image bomb": (raw(BIG), image.read_image, "not a readable image|pixels are too many"),
     "folder missing": (lambda path: None, read_folder, "cannot be listed"),
     "folder is a file": (raw(PNG), read_folder, "cannot be listed"),
