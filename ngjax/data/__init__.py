@@ -1,0 +1,36 @@
+"""Data: the catalogue of sets, their readers, splits, sources for the engine, vocabularies."""
+
+from ngjax.data.augment import crop_and_flip, horizontal_flip, random_crop
+from ngjax.data.catalogue import entry, names
+from ngjax.data.dataset import Data, Dataset, Split
+from ngjax.data.embedded import photograph, photograph_names
+from ngjax.data.image import read_image
+from ngjax.data.load import load
+from ngjax.data.sources import constants, fetched, resident
+from ngjax.data.split import hold_out
+from ngjax.data.streams import streams, windows
+from ngjax.data.vocabulary import EOS, UNK, Vocabulary
+
+__all__ = [
+    "EOS",
+    "UNK",
+    "Data",
+    "Dataset",
+    "Split",
+    "Vocabulary",
+    "constants",
+    "crop_and_flip",
+    "entry",
+    "fetched",
+    "hold_out",
+    "horizontal_flip",
+    "load",
+    "names",
+    "photograph",
+    "photograph_names",
+    "random_crop",
+    "read_image",
+    "resident",
+    "streams",
+    "windows",
+]

@@ -1,0 +1,34 @@
+"""The data sets by name.
+
+A new set is a new `Entry`. Its kind and its reader may be new as well: nothing else asks for them.
+"""
+
+from __future__ import annotations
+
+from ngjax.config import nearest
+from ngjax.data import embedded, image_sets, text_sets
+from ngjax.data.entry import Entry
+from ngjax.types import UserError
+
+ENTRIES = embedded.ENTRIES + image_sets.ENTRIES + text_sets.ENTRIES
+
+
+def names() -> tuple[str, ...]:
+    """The names of all data sets."""
+    return tuple(item.name for item in ENTRIES)
+
+
+def entry(name: str) -> Entry:
+    """The data set of that name; "-" and "_" are the same.
+
+    Raises:
+        UserError: there is none; names the nearest and lists all.
+    """
+    wanted = name.replace("-", "_")
+    for item in ENTRIES:
+        if item.name == wanted:
+            return item
+    raise UserError(
+        f"--data.name={name}: no such data set{nearest(wanted, names())}; "
+        f"there are {', '.join(names())}"
+    )

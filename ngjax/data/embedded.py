@@ -1,0 +1,127 @@
+"""Real sets that travel inside a dependency or Python itself: no file, no network."""
+
+from __future__ import annotations
+
+import importlib.resources
+import importlib.util
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ngjax.data.dataset import Parts, Split
+from ngjax.data.entry import Entry
+from ngjax.data.image import read_image
+
+PHOTOGRAPHS = {  # name -> (package, file); scikit-image is optional
+    "china": ("sklearn.datasets.images", "china.jpg"),
+    "flower": ("sklearn.datasets.images", "flower.jpg"),
+    "astronaut": ("skimage.data", "astronaut.png"),
+    "chelsea": ("skimage.data", "chelsea.png"),
+    "coffee": ("skimage.data", "coffee.png"),
+    "hubble_deep_field": ("skimage.data", "hubble_deep_field.jpg"),
+    "rocket": ("skimage.data", "rocket.jpg"),
+}
+PHOTOGRAPH_SIZE = 256  # pixels a side where nothing is asked: they differ in size
+
+
+def digits(files: Mapping[str, Path], size: int = 0) -> Parts:
+    """1797 handwritten digits of 8 x 8; their 17 grey levels are spread over 0 to 255."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    levels = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
+    targets = bunch.target.astype(np.int32)
+    return Parts(Split(levels[..., None], targets), classes=tuple("0123456789"))  # [m, 8, 8, 1]
+
+
+def breast_cancer(files: Mapping[str, Path], size: int = 0) -> Parts:
+    """569 tumours, 30 measurements each, malignant (0) or benign (1)."""
+    from sklearn.datasets import load_breast_cancer
+
+    bunch = load_breast_cancer()
+    split = Split(bunch.data.astype(np.float32), bunch.target.astype(np.int32))
+    return Parts(split, classes=tuple(str(name) for name in bunch.target_names))
+
+
+def photograph(name: str, size: int = 0) -> np.ndarray:
+    """One embedded photograph, uint8 [H, W, 3]; `size` as in `read_image`."""
+    package, file = PHOTOGRAPHS[name]
+    with importlib.resources.as_file(_package(package) / file) as path:
+        return read_image(path, size=size)
+
+
+def photograph_names() -> tuple[str, ...]:
+    """The photographs whose package is installed and brings the file."""
+    return tuple(
+        name
+        for name, (package, file) in PHOTOGRAPHS.items()
+        if importlib.util.find_spec(package.partition(".")[0])
+        and (_package(package) / file).is_file()
+    )
+
+
+def photographs(files: Mapping[str, Path], size: int = 0) -> Parts:
+    """All embedded photographs, each its own class; nothing is held out."""
+    names = photograph_names()
+    images = np.stack([photograph(name, size or PHOTOGRAPH_SIZE) for name in names])  # [m, H, W, 3]
+    empty = Split(images[:0], np.zeros(0, np.int32))
+    return Parts(
+        Split(images, np.arange(len(names), dtype=np.int32)), dev=empty, test=empty, classes=names
+    )
+
+
+def python_docs(files: Mapping[str, Path], size: int = 0) -> Parts:
+    """The reference chapters behind Python's `help()`, joined in the order of their names."""
+    from pydoc_data.topics import topics
+
+    return Parts(
+        Split("".join(topics[name] for name in sorted(topics))),
+        origin=f"pydoc_data.topics of Python {platform.python_version()}",
+    )
+
+
+def _package(name: str) -> importlib.resources.abc.Traversable:
+    top, *inner = name.split(".")
+    return importlib.resources.files(top).joinpath(*inner)
+
+
+ENTRIES = (
+    Entry(
+        name="digits",
+        title="Optical recognition of handwritten digits",
+        kind="images",
+        reader=digits,
+        home="inside scikit-learn; UCI Machine Learning Repository",
+        licence="CC BY 4.0",
+        embedded=True,
+    ),
+    Entry(
+        name="breast_cancer",
+        title="Breast cancer Wisconsin (diagnostic)",
+        kind="table",
+        reader=breast_cancer,
+        home="inside scikit-learn; UCI Machine Learning Repository",
+        licence="CC BY 4.0",
+        embedded=True,
+    ),
+    Entry(
+        name="photographs",
+        title="Photographs",
+        kind="images",
+        reader=photographs,
+        home="inside scikit-learn, more inside scikit-image where it is installed",
+        licence="CC BY 2.0 (scikit-learn), public domain or CC0 (scikit-image)",
+        embedded=True,
+    ),
+    Entry(
+        name="python_docs",
+        title="The Python language reference, as help() shows it",
+        kind="text",
+        reader=python_docs,
+        home="inside Python",
+        licence="PSF-2.0",
+        embedded=True,
+    ),
+)

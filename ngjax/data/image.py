@@ -1,0 +1,87 @@
+"""One picture: read it safely as RGB, bring it to a size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from ngjax.types import UserError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".webp"})
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # none that starts a program
+MAX_PIXELS = 50_000_000  # more is taken for a decompression bomb
+
+
+def read_image(source: Path | BinaryIO, *, name: str = "", size: int = 0) -> np.ndarray:
+    """A picture as RGB: upright as its EXIF says, grey levels repeated, transparent on white.
+
+    Args:
+        source: a path or an open binary stream.
+        name: what an error calls it; by default the path.
+        size: pixels a side (see `square`); 0: as it is.
+
+    Returns:
+        uint8 [H, W, 3].
+
+    Raises:
+        UserError: not a picture, truncated, or too large to be meant.
+    """
+    from PIL import Image, ImageOps
+
+    name = name or str(source)
+    try:
+        with Image.open(source, formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise UserError(
+                    f"{name}: {image.width} x {image.height} pixels are too many; scale it down"
+                )
+            ImageOps.exif_transpose(image, in_place=True)
+            upright = _rgb(image)
+            return np.asarray(square(upright, size) if size else upright)
+    except UserError:
+        raise
+    except Exception as error:  # a decoder given foreign bytes may raise anything
+        raise UserError(
+            f"{name}: not a readable image ({type(error).__name__}); replace or remove it"
+        ) from error
+
+
+def _rgb(image: Image) -> Image:
+    from PIL import Image
+
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        paper = Image.new("RGBA", image.size, "white")
+        paper.alpha_composite(image.convert("RGBA"))
+        return paper.convert("RGB")
+    return image.convert("RGB")
+
+
+def square(image: Image, size: int) -> Image:
+    """The central square, scaled to `size` pixels a side (bicubic, antialiased)."""
+    from PIL import Image
+
+    side = min(image.size)
+    left, top = (image.width - side) / 2, (image.height - side) / 2
+    box = (left, top, left + side, top + side)
+    return image.resize((size, size), Image.Resampling.BICUBIC, box=box)
+
+
+def resize(images: np.ndarray, size: int) -> np.ndarray:
+    """`square` for a whole array: uint8 [m, H, W, C], C one or three, to [m, size, size, C]."""
+    from PIL import Image
+
+    if images.shape[1:3] == (size, size):
+        return images
+    grey = images.shape[-1] == 1
+    scaled = np.empty((len(images), size, size, images.shape[-1]), np.uint8)
+    for i, pixels in enumerate(images):
+        picture = np.asarray(square(Image.fromarray(pixels[..., 0] if grey else pixels), size))
+        scaled[i] = picture[..., None] if grey else picture
+    return scaled

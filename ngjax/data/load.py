@@ -1,0 +1,96 @@
+"""From a name to train, dev and test."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from ngjax.data.catalogue import entry
+from ngjax.data.dataset import Data, Dataset, Parts, Split, take
+from ngjax.data.fetch import locate
+from ngjax.data.image import resize
+from ngjax.data.split import held_counts, hold_out
+from ngjax.types import UserError
+
+PARTS = ("train", "dev", "test")
+
+
+def load(config: Data) -> Dataset:
+    """Find, check, read, shorten and split a data set: a function of its files and the config.
+
+    The origin's own dev and test sets stay as they are; what it lacks is held out of its training
+    examples, each class in proportion (a text is cut in stretches: first train, then dev, then
+    test).
+
+    Raises:
+        UserError: no such set, a missing or malformed file, or a split that leaves no train set.
+    """
+    item = entry(config.name)
+    if config.size and item.kind != "images":
+        raise UserError(f"--data.size={config.size}: {item.name} holds no images; leave it at 0")
+    parts = item.reader(locate(item, config.directory), config.size)
+    parts = _each(parts, lambda split: _limited(split, config.limit))
+    if config.size:
+        parts = _each(parts, lambda split: Split(resize(split.inputs, config.size), split.targets))
+    splits, notes = _split(parts, config)
+    return Dataset(
+        name=item.name,
+        title=item.title,
+        kind=item.kind,
+        **splits,
+        classes=parts.classes,
+        origin=parts.origin or f"{item.title}: {item.home}",
+        licence=item.licence,
+        notes=notes,
+    )
+
+
+def _each(parts: Parts, change: Callable[[Split], Split]) -> Parts:
+    present = {name: getattr(parts, name) for name in PARTS if getattr(parts, name) is not None}
+    return dataclasses.replace(parts, **{name: change(split) for name, split in present.items()})
+
+
+def _limited(split: Split, limit: int) -> Split:
+    if not 0 < limit < len(split):
+        return split
+    if isinstance(split.inputs, str):
+        return Split(split.inputs[:limit])
+    return take(split, hold_out(split.targets, limit, seed=None)[1])
+
+
+def _split(parts: Parts, config: Data) -> tuple[dict[str, Split], str]:
+    dev_count, test_count = held_counts(
+        len(parts.train),
+        config.dev,
+        config.test,
+        has_dev=parts.dev is not None,
+        has_test=parts.test is not None,
+    )
+    train, splits = parts.train, {"dev": parts.dev, "test": parts.test}
+    for name, count in (("test", test_count), ("dev", dev_count)):
+        if splits[name] is None:
+            train, splits[name] = _cut(train, count, config.split_seed)
+    splits = {"train": train, **splits}
+    unit = "characters" if isinstance(train.inputs, str) else "examples"
+    sizes = ", ".join(f"{len(splits[name]):,} {name}" for name in PARTS)
+    cut = [name for name in PARTS[1:] if getattr(parts, name) is None]
+    if not cut:
+        how = "as the origin has it"
+    elif unit == "characters":
+        how = f"{' and '.join(cut)} cut from the end"
+    else:
+        how = (
+            f"{' and '.join(cut)} held out of the origin's {len(parts.train):,} training examples,"
+            f" classes in proportion, seed {config.split_seed}"
+        )
+    return splits, f"{sizes} {unit}; {how}"
+
+
+def _cut(split: Split, count: int, seed: int) -> tuple[Split, Split]:
+    if isinstance(split.inputs, str):
+        border = len(split) - count
+        return Split(split.inputs[:border]), Split(split.inputs[border:])
+    kept, held = hold_out(split.targets, count, seed) if count else (np.arange(len(split)), [])
+    return take(split, kept), take(split, np.asarray(held, int))

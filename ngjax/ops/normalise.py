@@ -1,0 +1,60 @@
+"""Normalised inputs (notes 2.3): zero mean and unit variance by the training set's numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+CHUNK = 4096  # examples converted to float64 at once
+
+
+def standardise(
+    train: np.ndarray, axis: int | tuple[int, ...] = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""Mean and standard deviation of the training inputs.
+
+        \mu = 1/m \sum_i x^{(i)},   \sigma^2 = 1/m \sum_i (x^{(i)} - \mu)^2
+
+    Notes 2.3 and 2.6 print sigma^2 without the square. Measured on the host, in float64. A feature
+    that never varies gets sigma = 1, so `normalise` maps it to zero instead of dividing by zero.
+
+    Args:
+        train: [m, ...] training inputs of any number type.
+        axis: averaged over; 0 gives each feature its own numbers, (0, 1, 2) each channel.
+
+    Returns:
+        (mu, sigma): float32, of the rank of `train`, with length 1 along `axis`.
+
+    Raises:
+        ValueError: no examples, or `axis` leaves the examples out.
+    """
+    axis = (axis,) if isinstance(axis, int) else tuple(axis)
+    if not len(train) or 0 not in axis:
+        raise ValueError(f"train, axis: nothing to average in shape {train.shape} over axis {axis}")
+    chunks = [train[i : i + CHUNK] for i in range(0, len(train), CHUNK)]
+    count = np.prod([train.shape[a] for a in axis])
+
+    def total(f: Any) -> np.ndarray:
+        return np.sum([f(x.astype(np.float64)).sum(axis, keepdims=True) for x in chunks], axis=0)
+
+    mu = total(lambda x: x) / count
+    sigma = np.sqrt(total(lambda x: (x - mu) ** 2) / count)
+    varies = train.max(axis, keepdims=True) > train.min(axis, keepdims=True)
+    return mu.astype(np.float32), np.where(varies, sigma, 1.0).astype(np.float32)
+
+
+def normalise(x: Any, mu: Any, sigma: Any) -> Any:
+    """The rule x := (x - mu) / sigma, also for dev and test with the training set's mu and sigma.
+
+    Divides by sigma: notes 2.6 print sigma^2, which does not give unit variance.
+
+    Args:
+        x: [B, ...].
+        mu: from `standardise`.
+        sigma: likewise.
+
+    Returns:
+        float32 [B, ...], NumPy or JAX as `x` is.
+    """
+    return (x - mu) / sigma

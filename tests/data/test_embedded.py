@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+from sklearn import datasets
+
+from ngjax.data import embedded
+
+
+def test_digits():
+    parts = embedded.digits({})
+    bunch = datasets.load_digits()
+    assert parts.train.inputs.shape == (1797, 8, 8, 1)
+    assert parts.train.inputs.dtype == np.uint8
+    assert (parts.train.inputs.min(), parts.train.inputs.max()) == (0, 255)
+    # 17 levels come back exactly: level = round(value * 16 / 255)
+    levels = np.rint(parts.train.inputs[..., 0] * (16 / 255))
+    np.testing.assert_array_equal(levels, bunch.images)
+    np.testing.assert_array_equal(np.bincount(parts.train.targets), np.bincount(bunch.target))
+    assert parts.classes == tuple("0123456789")
+
+
+def test_breast_cancer():
+    parts = embedded.breast_cancer({})
+    assert parts.train.inputs.shape == (569, 30)
+    assert parts.train.inputs.dtype == np.float32
+    assert parts.classes == ("malignant", "benign")
+    assert np.bincount(parts.train.targets).tolist() == [212, 357]
+
+
+def test_photographs():
+    parts = embedded.photographs({}, 32)
+    names = embedded.photograph_names()
+    assert names[:2] == ("china", "flower")
+    assert parts.classes == names
+    assert parts.train.inputs.shape == (len(names), 32, 32, 3)
+    assert parts.train.inputs.dtype == np.uint8
+    assert len(parts.dev) == len(parts.test) == 0
+    assert embedded.photographs({}).train.inputs.shape[1:] == (256, 256, 3)
+
+
+def test_photograph_as_scikit_learn_reads_it():
+    china = embedded.photograph("china")
+    np.testing.assert_array_equal(china, datasets.load_sample_image("china.jpg"))
+
+
+def test_only_the_photographs_that_are_installed(monkeypatch):
+    elsewhere = {"absent": ("no_such_package.images", "a.png"), "gone": ("sklearn.datasets", "b")}
+    monkeypatch.setattr(embedded, "PHOTOGRAPHS", elsewhere | {"china": PHOTOGRAPHS["china"]})
+    assert embedded.photograph_names() == ("china",)
+
+
+PHOTOGRAPHS = embedded.PHOTOGRAPHS
+
+
+def test_python_docs():
+    parts = embedded.python_docs({})
+    assert len(parts.train.inputs) > 300_000
+    assert "The truth value of an object" in parts.train.inputs or "truth" in parts.train.inputs
+    assert parts.origin.startswith("pydoc_data.topics of Python 3.")
+
+
+@pytest.mark.parametrize("entry", embedded.ENTRIES, ids=lambda entry: entry.name)
+def test_entries_need_no_file(entry):
+    assert entry.embedded
+    assert not entry.files
