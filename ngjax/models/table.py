@@ -1,0 +1,103 @@
+"""The notes' table of a network: activation shape, size, parameters (notes 4.4).
+
+For every model that returns (logits, activations) with its parts named alike in both trees.
+Nothing is computed: shapes alone are traced, so a network of any size takes a moment.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from ngjax.types import Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One part of a network, for one example."""
+
+    name: str
+    shape: tuple[int, ...] | None  # of the activation; None where a part hands none out
+    parameters: int
+    multiplications: int = 0  # by kernels; additions, biases and normalisation not counted
+
+    @property
+    def size(self) -> int | None:
+        """Numbers in the activation."""
+        return None if self.shape is None else math.prod(self.shape)
+
+
+def layer_table(
+    module: nn.Module, input_shape: tuple[int, ...], dtype: Any = jnp.float32, **call: Any
+) -> list[Row]:
+    """Rows in the order of the activations, the input first, parts without activation last.
+
+    Args:
+        module: returns (logits, activations by name).
+        input_shape: of one example, without B.
+        dtype: of the input.
+        call: further arguments of the module's call, such as train=False.
+    """
+    activations: dict[str, Any] = {}  # by the trace itself: trees that leave it are sorted by name
+    multiplications: collections.Counter[str] = collections.Counter()
+
+    def count(call_next: Any, args: Any, kwargs: Any, context: nn.module.InterceptorContext) -> Any:
+        z = call_next(*args, **kwargs)
+        if context.method_name == "__call__" and context.module.has_variable("params", "kernel"):
+            kernel = context.module.get_variable("params", "kernel")
+            name = context.module.path[0] if context.module.path else ""
+            multiplications[name] += math.prod(kernel.shape) * math.prod(z.shape[1:-1])
+        return z
+
+    def trace(key: Array, x: Array) -> Any:
+        with nn.intercept_methods(count):
+            (_, out), variables = module.init_with_output(key, x, **call)
+        activations.update((name, jax.typeof(a).shape[1:]) for name, a in out.items())
+        return variables["params"]
+
+    x = jax.ShapeDtypeStruct((1, *input_shape), dtype)
+    params = jax.eval_shape(
+        trace, jax.ShapeDtypeStruct((), jax.eval_shape(jax.random.key, 0).dtype), x
+    )
+    parameters = {
+        name: sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(part))
+        for name, part in params.items()
+    }
+    names = [*activations, *(name for name in parameters if name not in activations)]
+    return [
+        Row("input", tuple(input_shape), 0),
+        *(
+            Row(name, activations.get(name), parameters.get(name, 0), multiplications[name])
+            for name in names
+        ),
+    ]
+
+
+def format_table(rows: Sequence[Row]) -> str:
+    """Plain text, one line a part and one for the sums."""
+    head = ("", "activation shape", "size", "parameters", "multiplications")
+    lines = [
+        (
+            row.name,
+            "" if row.shape is None else str(row.shape),
+            "" if row.size is None else f"{row.size:,}",
+            f"{row.parameters:,}",
+            f"{row.multiplications:,}",
+        )
+        for row in rows
+    ]
+    parameters = sum(row.parameters for row in rows)
+    multiplications = sum(row.multiplications for row in rows)
+    cells = [head, *lines, ("total", "", "", f"{parameters:,}", f"{multiplications:,}")]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
+        for line in cells
+    )

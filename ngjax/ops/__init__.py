@@ -1,0 +1,1 @@
+"""The formulas of the notes as pure functions: no training, no topic."""

@@ -1,0 +1,37 @@
+"""Inverted dropout (notes 2.2.1; Srivastava et al. 2014).
+
+The notes keep each node with probability 0.5 and draw anew for every example and iteration. They
+do not print the division by the keep probability, which lets the network be used as it is at test
+time. They call dropout a form "without" regularisation: it is an adaptive form *of* L2.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from ngjax.types import Array
+
+
+def inverted_dropout(key: Array, slot: Array, a: Array, rate: Array | float) -> Array:
+    """Drops units and rescales the rest: a * mask / keep, keep = 1 - rate, so that E[a] stays.
+
+    The mask of an example hangs on the key and on its slot in the global batch, never on the
+    device that holds it: one device and eight drop the same units. Each layer needs its own key
+    (`jax.random.fold_in(key, layer)`).
+
+    Args:
+        key: this step's key, folded with the layer.
+        slot: int [B], place of each example in the global batch.
+        a: activations [B, ...].
+        rate: probability of dropping a unit, may be traced: 0 keeps all, 1 gives zeros.
+
+    Returns:
+        [B, ...] in the type of a.
+    """
+    keep = 1.0 - jnp.asarray(rate)
+    mask = jax.vmap(
+        lambda place: jax.random.bernoulli(jax.random.fold_in(key, place), keep, a.shape[1:])
+    )(slot)  # [B, ...]
+    # at rate 1 the division would make 0 * inf of the gradient
+    return a * (mask / jnp.maximum(keep, jnp.finfo(keep.dtype).tiny)).astype(a.dtype)

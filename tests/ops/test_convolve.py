@@ -1,0 +1,230 @@
+"""Every form against the compiler's convolution, PyTorch, loops and the notes' own matrices."""
+
+import functools
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from ngjax.ops import convolve as rules
+from ngjax.ops.convolve import convolve, convolve_by_loops, output_size, true_convolution
+from ngjax.ops.convolve_forms import FORMS
+from ngjax.types import UserError
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "ops.npz"
+SIX = np.array(  # notes 4.1.1
+    [
+        [3, 0, 1, 2, 7, 4],
+        [1, 5, 8, 9, 3, 1],
+        [2, 7, 2, 5, 1, 3],
+        [0, 1, 3, 1, 7, 8],
+        [4, 2, 1, 6, 2, 8],
+        [2, 4, 5, 2, 3, 9],
+    ]
+)
+EDGE = np.array([[1, 0, -1]] * 3)
+SEVEN = np.array(  # notes 4.1.3
+    [
+        [2, 3, 7, 4, 6, 2, 9],
+        [6, 6, 9, 8, 7, 4, 3],
+        [3, 4, 8, 3, 8, 9, 7],
+        [7, 8, 3, 6, 6, 3, 4],
+        [4, 2, 1, 8, 3, 4, 6],
+        [3, 2, 4, 1, 9, 8, 3],
+        [0, 1, 3, 9, 2, 1, 4],
+    ]
+)
+FILTER = np.array([[3, 4, 4], [1, 0, 2], [-1, 0, 3]])
+CASES = {  # name -> H, W, f_H, f_W, C, F, stride, padding
+    "same": (6, 7, 3, 3, 2, 3, 1, "SAME"),
+    "same, stride 2, even": (8, 6, 3, 3, 3, 2, 2, "SAME"),
+    "same, stride 3, even filter": (7, 10, 4, 2, 1, 2, 3, "SAME"),
+    "valid": (7, 6, 5, 3, 4, 2, 1, "VALID"),
+    "valid, stride 2, rows left over": (8, 10, 3, 3, 2, 2, 2, "VALID"),
+    "number": (5, 6, 3, 2, 2, 3, 1, 1),
+    "more zeros than the filter": (4, 5, 2, 3, 2, 2, 2, 3),
+    "1x1": (5, 4, 1, 1, 3, 2, 1, "SAME"),
+    "1x1, stride 2, padded": (5, 6, 1, 1, 2, 3, 2, 1),
+    "stride beyond the filter": (9, 8, 2, 1, 1, 2, 3, "VALID"),
+}
+
+
+def drawn(case, dtype=np.float64):
+    H, W, f_H, f_W, C, F, stride, padding = CASES[case]
+    rng = np.random.default_rng(7)
+    x, w = rng.normal(size=(2, H, W, C)), rng.normal(size=(f_H, f_W, C, F))
+    return jnp.asarray(x, dtype), jnp.asarray(w, dtype), {"stride": stride, "padding": padding}
+
+
+def reference(x, w, stride, padding):
+    zeros = padding if isinstance(padding, str) else [(padding, padding)] * 2
+    layout = ("NHWC", "HWIO", "NHWC")
+    return lax.conv_general_dilated(x, w, (stride, stride), zeros, dimension_numbers=layout)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def value_and_gradients(rule, x, w):
+    y, pull = jax.vjp(rule, x, w)
+    return y, *pull(jnp.cos(y))
+
+
+@pytest.mark.parametrize("form", ["auto", *FORMS])
+@pytest.mark.parametrize("case", CASES)
+def test_form_equals_lax(case, form):
+    with jax.enable_x64(True):
+        x, w, how = drawn(case)
+        if form == "matmul" and w.shape[:2] != (1, 1):
+            with pytest.raises(UserError, match="1x1"):
+                convolve(x, w, form=form, **how)
+            return
+        ours = value_and_gradients(functools.partial(convolve, form=form, **how), x, w)
+        theirs = value_and_gradients(functools.partial(reference, **how), x, w)
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-10)
+
+
+@pytest.mark.parametrize("form", ["auto", "im2col", "toeplitz", "canonical"])
+def test_form_equals_lax_inside_a_loop(form):
+    def descend(rule, x, w):
+        def step(_, now):
+            _, dx, dw = value_and_gradients(rule, *now)
+            return now[0] - 0.01 * dx, now[1] - 0.01 * dw
+
+        return lax.fori_loop(0, 3, step, (x, w))
+
+    with jax.enable_x64(True):
+        x, w, how = drawn("same, stride 2, even")
+        ours = jax.jit(descend, static_argnums=0)(
+            functools.partial(convolve, form=form, **how), x, w
+        )
+        now = (x, w)
+        for _ in range(3):
+            _, *slopes = value_and_gradients(functools.partial(reference, **how), *now)
+            now = [a - 0.01 * d for a, d in zip(now, slopes, strict=True)]
+        for a, b in zip(ours, now, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-10)
+
+
+@pytest.mark.parametrize("form", ["lax", "im2col", "toeplitz"])
+def test_forward_mode(form):
+    with jax.enable_x64(True):
+        x, w, how = drawn("same")
+        _, moved = jax.jvp(lambda w: convolve(x, w, form=form, **how), (w,), (w,))
+        np.testing.assert_allclose(moved, reference(x, w, **how), atol=1e-10)  # linear in w
+
+
+@pytest.mark.parametrize("form", ["auto", *FORMS])
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_type_is_kept(form, dtype):
+    x, w, how = drawn("1x1", dtype)
+    outcome = value_and_gradients(functools.partial(convolve, form=form, **how), x, w)
+    assert {a.dtype for a in outcome} == {jnp.dtype(dtype)}
+
+
+@pytest.mark.parametrize("form", ["lax", "im2col", "toeplitz", "canonical"])
+@pytest.mark.parametrize("case", ["plain", "stride", "oblong", "large"])
+def test_torch(case, form):
+    golden = {
+        key.rsplit("/", 1)[1]: value
+        for key, value in np.load(GOLDEN).items()
+        if key.startswith(f"convolve/{case}/")
+    }
+    stride = {"stride": 2, "large": 3}.get(case, 1)
+    padding = {"plain": 0, "stride": 1}.get(case, 2)
+    with jax.enable_x64(True):
+        rule = functools.partial(convolve, stride=stride, padding=padding, form=form)
+        y, pull = jax.vjp(rule, jnp.asarray(golden["x"]), jnp.asarray(golden["w"]))
+        dx, dw = pull(jnp.asarray(golden["dy"]))
+    np.testing.assert_allclose(y, golden["y"], atol=1e-12)
+    np.testing.assert_allclose(dx, golden["dx"], atol=1e-12)
+    np.testing.assert_allclose(dw, golden["dw"], atol=1e-12)
+
+
+def test_choice():
+    def choose(kernel, side, out, backend="cpu"):
+        return rules.choose_form(kernel, side, out, backend)
+
+    assert choose((5, 5, 1, 6), 32, 28) == "toeplitz"  # LeNet-5, both layers
+    assert choose((5, 5, 6, 16), 14, 10) == "toeplitz"
+    assert choose((5, 5, 3, 32), 36, 32) == "canonical"
+    assert choose((3, 3, 1, 16), 10, 8) == "im2col"  # digits
+    assert choose((3, 3, 64, 64), 18, 16) == "canonical"  # VGG, ResNet
+    assert choose((1, 1, 192, 16), 28, 28) == "matmul"
+    assert choose((1, 1, 192, 16), 28, 28, "gpu") == "lax"
+
+
+def test_notes_edges():
+    expected = [[-5, -4, 0, 8], [-10, -2, 2, 3], [0, -2, -4, -7], [-3, -2, -3, -16]]
+    np.testing.assert_array_equal(convolve_by_loops(SIX, EDGE), expected)
+    x, w = jnp.float32(SIX)[None, :, :, None], jnp.float32(EDGE)[:, :, None, None]
+    for form in ("auto", "lax", "im2col", "toeplitz", "canonical"):
+        y = convolve(x, w, padding="VALID", form=form)
+        np.testing.assert_array_equal(y[0, :, :, 0], expected)
+
+
+def test_notes_stride():  # the print has 83 for 88 and 127 for 117
+    expected = [[91, 100, 88], [69, 91, 117], [44, 72, 74]]
+    np.testing.assert_array_equal(convolve_by_loops(SEVEN, FILTER, stride=2), expected)
+    x, w = jnp.float32(SEVEN)[None, :, :, None], jnp.float32(FILTER)[:, :, None, None]
+    y = convolve(x, w, stride=2, padding="VALID")
+    np.testing.assert_array_equal(y[0, :, :, 0], expected)
+
+
+def test_flip():
+    flipped = np.array([[3, 0, -1], [2, 0, 1], [4, 4, 3]])
+    ours = true_convolution(SEVEN, FILTER)
+    np.testing.assert_array_equal(ours, convolve_by_loops(SEVEN, flipped))
+    assert (ours != convolve_by_loops(SEVEN, FILTER)).any()
+
+
+def test_only_true_convolution_is_associative():
+    rng = np.random.default_rng(3)
+    A, B, C = (rng.integers(-5, 5, (n, n)) for n in (5, 3, 3))
+
+    def both(rule):  # full padding: f - 1
+        return rule(rule(A, B, padding=2), C, padding=2), rule(A, rule(B, C, padding=2), padding=4)
+
+    left, right = both(true_convolution)
+    np.testing.assert_array_equal(left, right)
+    left, right = both(convolve_by_loops)
+    assert (left != right).any()
+
+
+def test_loops_over_volumes():
+    rng = np.random.default_rng(4)
+    x, w = rng.integers(-3, 4, (6, 7, 3)), rng.integers(-3, 4, (3, 3, 3, 2))
+    y = convolve(jnp.float32(x)[None], jnp.float32(w), stride=2, padding=1)[0]
+    for k in range(2):
+        np.testing.assert_array_equal(y[..., k], convolve_by_loops(x, w[..., k], 2, 1))
+    with pytest.raises(UserError, match="equally deep"):
+        convolve_by_loops(x, w[..., 0, 0])
+
+
+def test_sizes():
+    assert output_size(6, 3) == 4
+    assert output_size(6, 3, padding=1) == 6
+    assert output_size(7, 3, stride=2) == 3
+    assert output_size(6, 3, stride=2) == 2  # floor of 2.5
+    assert [output_size(n, 3) for n in (39, 37)] == [37, 35]
+    assert output_size(37, 5, stride=2) == 17
+    assert [output_size(11, f, rules.same_padding(f)) for f in (1, 3, 5, 7)] == [11] * 4
+
+
+@pytest.mark.parametrize(
+    ("call", "word"),
+    [
+        (lambda: output_size(4, 5), "does not fit"),
+        (lambda: output_size(4, 3, stride=0), "stride 0"),
+        (lambda: output_size(4, 3, padding=-1), "padding -1"),
+        (lambda: rules.same_padding(4), "no whole number"),
+        (lambda: convolve(jnp.ones((1, 5, 5, 2)), jnp.ones((3, 3, 3, 1))), "equally deep"),
+        (lambda: convolve(jnp.ones((1, 5, 5, 2)), jnp.ones((3, 3, 2, 1)), padding="X"), "padding"),
+        (lambda: convolve(jnp.ones((1, 5, 5, 2)), jnp.ones((3, 3, 2, 1)), form="fft"), "form"),
+    ],
+)
+def test_refused(call, word):
+    with pytest.raises(UserError, match=word):
+        call()

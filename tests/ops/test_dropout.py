@@ -1,0 +1,43 @@
+"""Dropout: the mean stays, the rate is traced, and the mask follows the example, not the device."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ngjax.ops.dropout import inverted_dropout
+
+KEY = jax.random.key(3)
+drop = jax.jit(inverted_dropout)
+
+
+@pytest.mark.parametrize("rate", [0.2, 0.5])
+def test_values(rate):
+    a = jnp.ones((100, 50, 20))
+    dropped = np.asarray(drop(KEY, jnp.arange(100), a, rate))
+    kept = dropped > 0
+    np.testing.assert_allclose(dropped[kept], 1 / (1 - rate), rtol=1e-6)
+    spread = 5 * np.sqrt(rate * (1 - rate) / a.size)  # five standard errors
+    assert abs(kept.mean() - (1 - rate)) < spread
+    assert abs(dropped.mean() - 1) < spread / (1 - rate)
+    assert (kept[0] != kept[1]).any()
+
+
+def test_traced_ends():
+    a = jnp.linspace(-1, 1, 12).reshape(3, 4)
+    np.testing.assert_array_equal(drop(KEY, jnp.arange(3), a, 0.0), a)
+    slope = jax.grad(lambda a: drop(KEY, jnp.arange(3), a, 1.0).sum())
+    np.testing.assert_array_equal(drop(KEY, jnp.arange(3), a, 1.0), jnp.zeros_like(a))
+    np.testing.assert_array_equal(slope(a), jnp.zeros_like(a))
+    assert drop(KEY, jnp.arange(3), a.astype(jnp.bfloat16), 0.5).dtype == jnp.bfloat16
+
+
+def test_eight_devices_drop_what_one_drops():
+    a, slot = jnp.ones((16, 5)), jnp.arange(16)
+    whole = drop(KEY, slot, a, 0.5)
+    split = jax.pmap(inverted_dropout, in_axes=(None, 0, 0, None))(
+        KEY, slot.reshape(8, 2), a.reshape(8, 2, 5), 0.5
+    )
+    np.testing.assert_array_equal(split.reshape(16, 5), whole)
+    moved = drop(KEY, slot[::-1], a, 0.5)
+    np.testing.assert_array_equal(moved[::-1], whole)
