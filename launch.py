@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from ngjax import config as cfg
 from ngjax.types import UserError
@@ -37,8 +37,6 @@ flags.DEFINE_boolean("smoke", False, "a run of seconds that only shows that ever
 flags.DEFINE_enum("mode", "train", ["train", "eval"], "eval: judge saved weights, write nothing")
 flags.DEFINE_boolean("ledger", False, "print the notes' checkable claims, ours and the verdicts")
 flags.DEFINE_string("cache_dir", "~/.cache/ngjax/compiled", "compiled programs; empty: keep none")
-
-FLAGS.set_default("verbosity", -1)  # warnings: what JAX tells of backends it has not is noise
 
 OWN = tuple(name for name in FLAGS if name not in BEFORE)
 HELP = ("--help", "-help", "--helpfull", "--helpshort", "-h", "-?")
@@ -107,6 +105,8 @@ def main(argv: Sequence[str]) -> None:
     from ngjax.train.engine import NotFinite
     from ngjax.train.signals import Interrupted
 
+    if not FLAGS["verbosity"].present:  # what JAX tells of backends that are not there is noise
+        logging.set_verbosity(logging.WARNING)
     try:
         code = _do(asks_help=len(argv) > 1)
     except UserError as error:

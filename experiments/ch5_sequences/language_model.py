@@ -45,7 +45,7 @@ class Config:
     dropout: float = 0.0  # share of units dropped between layers
     judged: int = 512  # characters of an evaluation window, each started from nothing
     sampled: int = 600  # characters of a sample in the report
-    data: data.Data = data.Data(name="python_docs")
+    data: data.Data = data.Data(name="python_docs", dev=0.05, test=0.1)
     optimizer: optim.Optimizer = optim.Optimizer(
         rule="adam", learning_rate=4e-3, clip_norm=1.0, schedule="cosine"
     )

@@ -28,7 +28,7 @@ class MLP(nn.Module):
     def __call__(self, x: Array) -> tuple[Array, dict[str, Array]]:
         """Inputs [B, ...] to (logits [B, K], activations "a1" ... by layer)."""
         a = x.reshape(x.shape[0], -1)  # [B, n0]
-        g, out = ACTIVATIONS[self.activation].function, {}
+        (g, _), out = ACTIVATIONS[self.activation], {}
         start = he() if self.activation in ("relu", "leaky_relu") else xavier()
         last = len(self.sizes)
         for layer, units in enumerate(self.sizes[:-1], 1):
