@@ -17,7 +17,7 @@ COLUMNS = ("arm", "seed", "step", "epoch", "seconds", "nonfinite")  # the rest o
 
 
 class MetricsLog:
-    """A folder's measurements, one JSON line each, and the same as TensorBoard scalars.
+    """A folder's measurements, one JSON line each, and the finite ones as TensorBoard scalars.
 
         {"arm": "plain", "seed": 0, "step": 10, "epoch": 0.5, "seconds": 1.2, "train/loss": 0.3}
 
@@ -95,7 +95,8 @@ class MetricsLog:
         if self._events is not None:
             writer = self._writer(arm, seed)
             for name, value in values.items():
-                writer.add_scalar(name, value, step)
+                if math.isfinite(value):  # tensorboardX would grumble on the terminal
+                    writer.add_scalar(name, value, step)
 
     def rewind(self, arm: str, seed: int, step: int) -> None:
         """Forget what came after `step` for this arm and seed: a run resumes there.

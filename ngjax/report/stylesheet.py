@@ -76,7 +76,7 @@ summary { cursor: pointer; font-size: 0.92rem; font-weight: 600; }
 summary:hover, summary:focus-visible { color: var(--accent); }
 details table { margin-top: 0.8rem; font-size: 0.82rem; }
 details td, details th, .facts th, .facts td { padding: 0.3rem 1rem 0.3rem 0; text-align: left;
-  white-space: normal; }
+  white-space: normal; overflow-wrap: anywhere; }
 details th, .facts th { width: 38%; font-weight: 500; color: var(--quiet); }
 details table th, details table td { font-family: var(--mono); font-size: 0.78rem; }
 @media (max-width: 34rem) {

@@ -140,7 +140,7 @@ def test_tensorboard_sees_the_scalars_and_hides_what_was_rewound(tmp_path):
     with MetricsLog(tmp_path) as log:
         log.rewind("plain", 0, 0)
         assert not folder.exists()  # nothing to hide: no file is made
-        write(log, 1, **{"train/loss": 0.5, "dev/accuracy": 0.75})
+        write(log, 1, **{"train/loss": 0.5, "dev/accuracy": 0.75, "dev/f1": math.nan})
         write(log, 2, **{"train/loss": 0.25})
         log.rewind("plain", 0, 1)
         write(log, 2, **{"train/loss": 0.125})
