@@ -1,0 +1,1 @@
+"""What a run leaves behind: metrics, figures, summary, one page, the words on the terminal."""
