@@ -23,7 +23,7 @@ import numpy as np
 
 from ngjax import data, losses, metrics, optim
 from ngjax.experiment import Experiment, Picture, Text
-from ngjax.ops.backprop_logistic import logistic_descent
+from ngjax.ops.backprop import logistic_descent
 from ngjax.results import NotAsked, Results
 from ngjax.train.settings import Plan, Run
 from ngjax.types import Array, Aux, Batch, Context, Params, Sum, Task
@@ -86,7 +86,7 @@ def build(config: Config) -> Task:
     def loss(params: Params, extra: Any, batch: Batch, context: Context) -> tuple[Sum, Aux]:
         del context
         z, y, mask = z_of(params, batch), batch["targets"], batch["mask"]
-        cost = metrics.summed(losses.logistic_loss(z, y), mask)
+        cost = metrics.summed(losses.binary_cross_entropy(z, y), mask)
         return cost, Aux(extra, {"accuracy": metrics.binary_accuracy(z, y, mask)})
 
     def init(key: Array) -> tuple[Params, Any]:

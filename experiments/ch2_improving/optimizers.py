@@ -95,7 +95,7 @@ def build(config: Config) -> Task:
         del context
         z, targets, mask = logits(params, batch), batch["targets"], batch["mask"]
         return (
-            metrics.summed(losses.softmax_cross_entropy(z, targets), mask),
+            metrics.summed(losses.cross_entropy(z, targets), mask),
             Aux(extra, {"accuracy": metrics.accuracy(z, targets, mask)}),
         )
 

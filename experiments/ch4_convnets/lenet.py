@@ -99,7 +99,7 @@ def build(config: Config) -> Task:
         z = logits(params, batch, context)
         targets, mask = batch["targets"], batch["mask"]
         return (
-            metrics.summed(losses.softmax_cross_entropy(z, targets), mask),
+            metrics.summed(losses.cross_entropy(z, targets), mask),
             Aux(extra, {"accuracy": metrics.accuracy(z, targets, mask)}),
         )
 

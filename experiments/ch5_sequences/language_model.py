@@ -99,7 +99,7 @@ def build(config: Config) -> Task:
         carry, z = logits(params, batch, context)
         mask = jnp.broadcast_to(batch["mask"][:, None], batch["targets"].shape)  # [B, T]
         mask = mask * batch.get("token_mask", 1)
-        nats = metrics.summed(losses.softmax_cross_entropy(z, batch["targets"]), mask)
+        nats = metrics.summed(losses.cross_entropy(z, batch["targets"]), mask)
         right = metrics.accuracy(z, batch["targets"], mask)
         if context.carry is not None:
             carry = jax.tree.map(lambda new, old: new.astype(old.dtype), carry, context.carry)
