@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ngjax import config as cfg
-from ngjax.experiment import Entry, discover, load, module
+from ngjax.experiment import Entry, claim_text, discover, load, module
 
 CHAPTERS = {
     "ch1_networks": "1 Neural networks and deep learning",
@@ -86,12 +86,13 @@ def print_results(summary: Mapping[str, Any], folder: Path, strict: bool) -> int
     from ngjax.report import terminal
     from ngjax.report.results import Arm, Claim, Seed
 
+    said = load(summary["experiment"]).claims
     arms = [
         Arm(name, (), {int(seed): Seed(**one) for seed, one in found["seeds"].items()})
         for name, found in summary["arms"].items()
     ]
     claims = [
-        Claim(name, name, found["holds"], found["detail"] or "")
+        Claim(name, claim_text(name, said.get(name)), found["holds"], found["detail"] or "")
         for name, found in summary["claims"].items()
     ]
     terminal.results(arms, claims, tuple(summary["objective"]))

@@ -121,6 +121,11 @@ def _entry(path: Path) -> Entry:
     return Entry(path.stem, path.parent.name, notes, doc[0] if doc else "", path)
 
 
+def claim_text(name: str, claim: Callable[..., Any] | None) -> str:
+    """What a claim says: the first line of its docstring."""
+    return ((claim and claim.__doc__) or name).strip().splitlines()[0]
+
+
 def _section(notes: str) -> tuple[int, ...]:
     head = notes.split(",")[0].split("-")[0].strip()
     return tuple(int(part) for part in head.split(".") if part.isdigit())

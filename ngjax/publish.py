@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ngjax import config as cfg
-from ngjax.experiment import module
+from ngjax.experiment import claim_text, module
 from ngjax.report import figures as draw
 from ngjax.report import page, summary
 from ngjax.report import results as reported
@@ -73,7 +73,7 @@ def _arm(made: Plan, arm: Arm) -> reported.Arm:
 
 
 def _claim(made: Plan, name: str, verdict: Verdict) -> reported.Claim:
-    text = (made.experiment.claims[name].__doc__ or name).strip().splitlines()[0]
+    text = claim_text(name, made.experiment.claims[name])
     return reported.Claim(name, text, verdict.holds, verdict.detail)
 
 

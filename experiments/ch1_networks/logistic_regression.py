@@ -49,7 +49,8 @@ def features(config: Config) -> tuple[data.Dataset, dict[str, np.ndarray]]:
     """
     held = data.load(config.data)
     parts = {"train": held.train, "dev": held.dev, "test": held.test}
-    rows = {name: np.float64(part.inputs).reshape(len(part), -1) for name, part in parts.items()}
+    width = held.train.inputs[0].size
+    rows = {name: np.float64(part.inputs).reshape(-1, width) for name, part in parts.items()}
     if held.kind == "images":
         return held, {name: x / 255 for name, x in rows.items()}
     mu, sigma = rows["train"].mean(0), rows["train"].std(0)

@@ -131,7 +131,7 @@ def parameters(variant: str) -> tuple[int, ...]:
 
 
 def counts_as_corrected(results: Results) -> tuple[bool, str]:
-    """(5*5*3+1)*8 = 608, (5*5*8+1)*16 = 3216, 400*120+120, 120*84+84, 84*10+10."""
+    """Notes 4.4, corrected: (5*5*3+1)*8 = 608, (5*5*8+1)*16 = 3216, 48120, 10164, 850."""
     found = parameters(results["notes"].config.variant)
     return found == RIGHT, f"parameters {found}, the notes print {PRINTED}"
 
@@ -185,7 +185,12 @@ def texts(results: Results) -> Iterator[Text]:
         rows = layer_table(LeNet5(arm.config.variant), (SIDE, SIDE, TINTS[arm.config.variant]))
         table = format_table(rows)
         if arm.config.variant == "notes":
-            table += "\n\nthe notes print " + ", ".join(map(str, PRINTED))
+            layers = [row for row in rows if row.parameters]
+            table += "\n\nparameters" + " " * 10 + "counted   printed in the notes\n"
+            table += "\n".join(
+                f"{row.name:16}{row.parameters:11,}{printed:25,}"
+                for row, printed in zip(layers, PRINTED, strict=True)
+            )
         yield Text(f"Layers of arm {name}", table)
     yield Text("Data", data.load(results.only.config.data).notes)
 
