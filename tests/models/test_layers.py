@@ -63,21 +63,22 @@ def test_dense_and_conv_equal_linen():
         (Conv(5, 3, padding="VALID"), nn.Conv(5, (3, 3), padding="VALID")),
         (Conv(5, 3, padding=2, use_bias=False), nn.Conv(5, (3, 3), padding=2, use_bias=False)),
     ]
+    rng = np.random.default_rng(1)
     for ours, theirs in pairs:
-        variables = ours.init(jax.random.key(1), x)
-        if ours.use_bias:
-            variables["params"]["bias"] = jnp.arange(1.0, ours.features + 1)
-        z = jax.jit(ours.apply)(variables, x)
-        np.testing.assert_allclose(z, jax.jit(theirs.apply)(variables, x), atol=1e-5)
         shapes = [jax.eval_shape(m.init, jax.random.key(0), x) for m in (ours, theirs)]
         assert shapes[0] == shapes[1]
+        variables = jax.tree.map(lambda leaf: jnp.float32(rng.normal(size=leaf.shape)), shapes[0])
+        z, expected = jax.jit(
+            lambda v, x, ours=ours, theirs=theirs: (ours.apply(v, x), theirs.apply(v, x))
+        )(variables, x)
+        np.testing.assert_allclose(z, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("layer", [Dense(2, dtype=jnp.bfloat16), Conv(2, dtype=jnp.bfloat16)])
 def test_half_precision(layer):
     x = jnp.ones((1, 4, 4, 3))
-    variables = layer.init(jax.random.key(0), x)
-    assert layer.apply(variables, x).dtype == jnp.bfloat16
+    z, variables = jax.eval_shape(layer.init_with_output, jax.random.key(0), x)
+    assert z.dtype == jnp.bfloat16
     assert variables["params"]["kernel"].dtype == jnp.float32
 
 
@@ -92,9 +93,11 @@ def test_batch_norm_equals_linen(shape):
         variables = variables_for(4, np.float64)
         z = jnp.asarray(np.random.default_rng(1).normal(3, 2, shape))
         theirs = nn.BatchNorm(use_running_average=False, momentum=0.9, dtype=jnp.float64)
-        flax = loss_and_gradients(
-            lambda v, z: theirs.apply(v, z, mutable=["batch_stats"]), variables, z
-        )
+        flax = jax.jit(
+            lambda v, z: loss_and_gradients(
+                lambda v, z: theirs.apply(v, z, mutable=["batch_stats"]), v, z
+            )
+        )(variables, z)
         ours = bound(lambda v, z: loss_and_gradients(normalise, v, z))(variables, z)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-10), ours, flax)
         calm = BatchNorm().apply(variables, z, train=False)

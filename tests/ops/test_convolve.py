@@ -65,29 +65,33 @@ def reference(x, w, stride, padding):
     return lax.conv_general_dilated(x, w, (stride, stride), zeros, dimension_numbers=layout)
 
 
-@functools.partial(jax.jit, static_argnums=0)
 def value_and_gradients(rule, x, w):
     y, pull = jax.vjp(rule, x, w)
     return y, *pull(jnp.cos(y))
 
 
-@pytest.mark.parametrize("form", ["auto", *FORMS])
+def by_forms(x, w, how, forms):
+    """Value and gradients by each form, and by the compiler's convolution, in one program."""
+    rules_ = {form: functools.partial(convolve, form=form, **how) for form in forms}
+    rules_["reference"] = functools.partial(reference, **how)
+    return jax.jit(
+        lambda x, w: {name: value_and_gradients(rule, x, w) for name, rule in rules_.items()}
+    )(x, w)
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_form_equals_lax(case, form):
+def test_forms_equal_lax(case):
     with jax.enable_x64(True):
         x, w, how = drawn(case)
-        if form == "matmul" and w.shape[:2] != (1, 1):
-            with pytest.raises(UserError, match="1x1"):
-                convolve(x, w, form=form, **how)
-            return
-        ours = value_and_gradients(functools.partial(convolve, form=form, **how), x, w)
-        theirs = value_and_gradients(functools.partial(reference, **how), x, w)
-        for a, b in zip(ours, theirs, strict=True):
-            np.testing.assert_allclose(a, b, atol=1e-10)
+        forms = ["auto", *(f for f in FORMS if f != "matmul" or w.shape[:2] == (1, 1))]
+        found = by_forms(x, w, how, forms)
+        theirs = found.pop("reference")
+        for form, ours in found.items():
+            for a, b in zip(ours, theirs, strict=True):
+                np.testing.assert_allclose(a, b, atol=1e-10, err_msg=form)
 
 
-@pytest.mark.parametrize("form", ["auto", "im2col", "toeplitz", "canonical"])
-def test_form_equals_lax_inside_a_loop(form):
+def test_forms_equal_lax_inside_a_loop():
     def descend(rule, x, w):
         def step(_, now):
             _, dx, dw = value_and_gradients(rule, *now)
@@ -97,50 +101,73 @@ def test_form_equals_lax_inside_a_loop(form):
 
     with jax.enable_x64(True):
         x, w, how = drawn("same, stride 2, even")
-        ours = jax.jit(descend, static_argnums=0)(
-            functools.partial(convolve, form=form, **how), x, w
+        rules_ = {
+            form: functools.partial(convolve, form=form, **how)
+            for form in ("auto", "im2col", "toeplitz", "canonical")
+        }
+        found = jax.jit(lambda x, w: {f: descend(rule, x, w) for f, rule in rules_.items()})(x, w)
+        now, step = (
+            (x, w),
+            jax.jit(lambda x, w: value_and_gradients(functools.partial(reference, **how), x, w)),
         )
-        now = (x, w)
         for _ in range(3):
-            _, *slopes = value_and_gradients(functools.partial(reference, **how), *now)
+            _, *slopes = step(*now)
             now = [a - 0.01 * d for a, d in zip(now, slopes, strict=True)]
-        for a, b in zip(ours, now, strict=True):
-            np.testing.assert_allclose(a, b, atol=1e-10)
+        for form, ours in found.items():
+            for a, b in zip(ours, now, strict=True):
+                np.testing.assert_allclose(a, b, atol=1e-10, err_msg=form)
 
 
-@pytest.mark.parametrize("form", ["lax", "im2col", "toeplitz"])
-def test_forward_mode(form):
+def test_forward_mode():
     with jax.enable_x64(True):
         x, w, how = drawn("same")
-        _, moved = jax.jvp(lambda w: convolve(x, w, form=form, **how), (w,), (w,))
-        np.testing.assert_allclose(moved, reference(x, w, **how), atol=1e-10)  # linear in w
+        for form in ("lax", "im2col", "toeplitz"):
+            _, moved = jax.jvp(lambda w, f=form: convolve(x, w, form=f, **how), (w,), (w,))
+            np.testing.assert_allclose(moved, reference(x, w, **how), atol=1e-10)  # linear in w
 
 
-@pytest.mark.parametrize("form", ["auto", *FORMS])
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
-def test_type_is_kept(form, dtype):
+def test_type_is_kept(dtype):
     x, w, how = drawn("1x1", dtype)
-    outcome = value_and_gradients(functools.partial(convolve, form=form, **how), x, w)
-    assert {a.dtype for a in outcome} == {jnp.dtype(dtype)}
+    found = jax.eval_shape(lambda x, w: by_forms(x, w, how, ["auto", *FORMS]), x, w)
+    assert {a.dtype for a in jax.tree.leaves(found)} == {jnp.dtype(dtype)}
 
 
-@pytest.mark.parametrize("form", ["lax", "im2col", "toeplitz", "canonical"])
-@pytest.mark.parametrize("case", ["plain", "stride", "oblong", "large"])
-def test_torch(case, form):
+def test_half_precision_in_canonical_form():
+    x, w, how = drawn("valid", np.float32)
+    rule = functools.partial(convolve, form="canonical", **how)
+    whole = value_and_gradients(rule, x, w)
+    half = jax.jit(functools.partial(value_and_gradients, rule))(
+        x.astype(jnp.bfloat16), w.astype(jnp.bfloat16)
+    )
+    for a, b in zip(half, whole, strict=True):
+        np.testing.assert_allclose(np.float32(a), b, atol=0.05 * float(jnp.abs(b).max()))
+
+
+@pytest.mark.parametrize(
+    ("case", "stride", "padding"),
+    [("plain", 1, 0), ("stride", 2, 1), ("oblong", 1, 2), ("large", 3, 2)],
+)
+def test_torch(case, stride, padding):
+    archive = np.load(GOLDEN)
     golden = {
-        key.rsplit("/", 1)[1]: value
-        for key, value in np.load(GOLDEN).items()
-        if key.startswith(f"convolve/{case}/")
+        part: archive[f"convolve/{case}/{part}"] for part in ("x", "w", "dy", "y", "dx", "dw")
     }
-    stride = {"stride": 2, "large": 3}.get(case, 1)
-    padding = {"plain": 0, "stride": 1}.get(case, 2)
+
+    def by(form, x, w, dy):
+        y, pull = jax.vjp(
+            functools.partial(convolve, stride=stride, padding=padding, form=form), x, w
+        )
+        return y, *pull(dy)
+
+    forms = ("lax", "im2col", "toeplitz", "canonical")
     with jax.enable_x64(True):
-        rule = functools.partial(convolve, stride=stride, padding=padding, form=form)
-        y, pull = jax.vjp(rule, jnp.asarray(golden["x"]), jnp.asarray(golden["w"]))
-        dx, dw = pull(jnp.asarray(golden["dy"]))
-    np.testing.assert_allclose(y, golden["y"], atol=1e-12)
-    np.testing.assert_allclose(dx, golden["dx"], atol=1e-12)
-    np.testing.assert_allclose(dw, golden["dw"], atol=1e-12)
+        found = jax.jit(lambda *a: {form: by(form, *a) for form in forms})(
+            *(jnp.asarray(golden[part]) for part in ("x", "w", "dy"))
+        )
+    for form, outcome in found.items():
+        for ours, part in zip(outcome, ("y", "dx", "dw"), strict=True):
+            np.testing.assert_allclose(ours, golden[part], atol=1e-12, err_msg=form)
 
 
 def test_choice():
@@ -220,6 +247,7 @@ def test_sizes():
         (lambda: output_size(4, 3, stride=0), "stride 0"),
         (lambda: output_size(4, 3, padding=-1), "padding -1"),
         (lambda: rules.same_padding(4), "no whole number"),
+        (lambda: convolve(jnp.ones((1, 5, 5, 2)), jnp.ones((3, 3, 2, 1)), form="matmul"), "1x1"),
         (lambda: convolve(jnp.ones((1, 5, 5, 2)), jnp.ones((3, 3, 3, 1))), "equally deep"),
         (lambda: convolve(jnp.ones((1, 5, 5, 2)), jnp.ones((3, 3, 2, 1)), padding="X"), "padding"),
         (lambda: convolve(jnp.ones((1, 5, 5, 2)), jnp.ones((3, 3, 2, 1)), form="fft"), "form"),
