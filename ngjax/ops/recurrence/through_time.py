@@ -66,6 +66,8 @@ def through_time(
     Returns:
         (state after the last step, a [T, B, n]).
     """
+    dtype = jnp.result_type(*jax.tree.leaves((xW, weights, state)))  # a loop's types stand still
+    xW, weights, state = jax.tree.map(lambda v: v.astype(dtype), (xW, weights, state))
     loop = _with_gradient if hand_written else _loop
     return loop(cell, xW, weights, state, mask)
 
