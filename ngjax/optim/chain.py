@@ -40,7 +40,7 @@ _READS = {  # rule -> the scalars that it alone reads
     "adam": ("beta1", "beta2", "epsilon"),
 }
 _DECAY_RATE = {"inverse_time": 1.0, "exponential": 0.95, "inverse_sqrt": 1.0, "staircase": 0.5}
-_NOT_LBFGS = ("l1", "weight_decay", "clip_norm", "accumulate", "schedule", "warmup_steps", "parts")
+_NOT_LBFGS = ("l1", "weight_decay", "clip_norm", "schedule", "warmup_steps", "parts")
 _RANGES = {  # field -> (what it must be, whether it is)
     "learning_rate": (">= 0", lambda x: 0 <= x < math.inf),
     "beta1": ("in [0, 1)", lambda x: 0 <= x < 1),
@@ -50,7 +50,6 @@ _RANGES = {  # field -> (what it must be, whether it is)
     "l1": (">= 0", lambda x: 0 <= x < math.inf),
     "weight_decay": (">= 0", lambda x: 0 <= x < math.inf),
     "clip_norm": (">= 0", lambda x: 0 <= x < math.inf),
-    "accumulate": (">= 1", lambda x: x >= 1),
     "decay_rate": ("> 0", lambda x: x is None or 0 < x < math.inf),
     "decay_every": (">= 1", lambda x: x >= 1),
     "warmup_steps": (">= 0", lambda x: x >= 0),
@@ -76,7 +75,6 @@ class Optimizer:
     l1: float = 0.0  # l1 ||W||_1 beside the mean loss
     weight_decay: float = 0.0  # decoupled: W shrinks by learning rate x this, behind the rule
     clip_norm: float = 0.0  # longest gradient, all parameters together; 0: any
-    accumulate: int = 1  # steps whose mean gradient makes one update
     schedule: Decay = "constant"  # decay of the learning rate
     decay_rate: float | None = None  # k of inverse_sqrt; none: the notes' 1, 0.95, 1 or 0.5
     decay_every: int = 1  # staircase: epochs a step lasts
@@ -131,8 +129,8 @@ def make(
 
     Args:
         optimizer: the config.
-        steps_per_epoch: gradients in one pass over the training data.
-        total_steps: gradients in the run; where the cosine ends.
+        steps_per_epoch: updates in one pass over the training data.
+        total_steps: updates in the run; where the cosine ends.
 
     Raises:
         UserError: a knob that L-BFGS cannot honour; later, a part that names no parameter.
@@ -153,8 +151,6 @@ def make(
         )
         if optimizer.parts:
             chain = by_part(chain, optimizer.parts)
-        if optimizer.accumulate > 1:
-            chain = optax.MultiSteps(chain, optimizer.accumulate).gradient_transformation()
         return optax.with_extra_args_support(chain)
 
     return tx
@@ -174,13 +170,11 @@ def decay(
         "manual": lambda: schedules.manual(optimizer.manual),
     }
     if optimizer.schedule == "cosine":
-        updates = total_steps // optimizer.accumulate
-        schedule = schedules.cosine(updates, optimizer.warmup_steps)
+        schedule = schedules.cosine(total_steps, optimizer.warmup_steps)
     elif optimizer.decay_by == "step":
         schedule = schedules.counted(by_epoch[optimizer.schedule]())
     else:
-        schedule = by_epoch[optimizer.schedule]()
-        schedule = schedules.counted(schedule, steps_per_epoch, optimizer.accumulate)
+        schedule = schedules.counted(by_epoch[optimizer.schedule](), steps_per_epoch)
     return schedules.warmup(schedule, optimizer.warmup_steps)
 
 

@@ -49,11 +49,9 @@ def manual(points: tuple[tuple[int, float], ...]) -> optax.Schedule:
     return optax.join_schedules([optax.constant_schedule(1.0), *factors], starts)
 
 
-def counted(
-    schedule: optax.Schedule, steps_per_epoch: int = 1, accumulate: int = 1
-) -> optax.Schedule:
-    """A schedule of epochs as one of updates made, each of which took `accumulate` steps."""
-    return lambda step: schedule(1 + step * accumulate // steps_per_epoch)
+def counted(schedule: optax.Schedule, steps_per_epoch: int = 1) -> optax.Schedule:
+    """A schedule of epochs, from one, as one of updates made; by default an update is an epoch."""
+    return lambda step: schedule(1 + step // steps_per_epoch)
 
 
 def cosine(total_steps: int, warmup_steps: int = 0) -> optax.Schedule:

@@ -63,7 +63,6 @@ FULL = {  # every stage at once, beside a plain chain
         "schedule": "inverse_time",
         "warmup_steps": 3,
         "parts": ("b=0.5",),
-        "accumulate": 2,
     },
     "none": {},
 }
@@ -116,19 +115,6 @@ def test_decay_is_behind_the_rule_and_l2_before_it():
         np.testing.assert_allclose(updates, [[expected]], rtol=1e-5)  # Adam's first step is +-1
 
 
-def test_accumulated_steps_are_one_step_on_the_mean():
-    plain, twice = Optimizer(rule="adam"), Optimizer(rule="adam", accumulate=2)
-    w = jnp.ones((2, 2))
-    tx = make(twice, **SIZES)(hyper(twice))
-    state = tx.init(w)
-    waiting, state = tx.update(1.0 * w, state, w)
-    both, state = tx.update(5.0 * w, state, w)
-    tx = make(plain, **SIZES)(hyper(plain))
-    mean, _ = tx.update(3.0 * w, tx.init(w), w)
-    assert not np.any(waiting)
-    np.testing.assert_allclose(both, mean, rtol=1e-6)
-
-
 def test_bias_correction_is_adams_by_default_and_any_rules_on_demand():
     w = jnp.ones((1, 1))
     for rule, choice, expected in (
@@ -176,7 +162,6 @@ def test_hyper_holds_what_the_chain_reads():
         ("l1", -1.0),
         ("weight_decay", -1.0),
         ("clip_norm", -1.0),
-        ("accumulate", 0),
         ("schedule", "never"),
         ("decay_rate", 0.0),
         ("decay_every", 0),

@@ -58,7 +58,6 @@ def test_penalty_is_traced():
     ("name", "value"),
     [
         ("clip_norm", 1.0),
-        ("accumulate", 2),
         ("parts", ("head=0",)),
         ("schedule", "cosine"),
         ("warmup_steps", 5),

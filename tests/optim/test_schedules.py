@@ -37,11 +37,9 @@ def test_manual_holds_from_its_epochs_on():
     np.testing.assert_allclose(manual(EPOCHS), [1, 1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01], rtol=1e-6)
 
 
-def test_epochs_count_from_one_and_each_update_takes_what_it_accumulates():
+def test_epochs_count_from_one():
     seen = schedules.counted(lambda epoch: epoch, 3)(jnp.arange(7))
     assert seen.tolist() == [1, 1, 1, 2, 2, 2, 3]
-    seen = schedules.counted(lambda epoch: epoch, 3, accumulate=2)(jnp.arange(4))  # steps 0 2 4 6
-    assert seen.tolist() == [1, 1, 2, 3]
     assert schedules.counted(lambda t: t)(jnp.arange(3)).tolist() == [1, 2, 3]
 
 
