@@ -1,0 +1,197 @@
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from ngjax import config
+from ngjax.optim import Optimizer, hyper, make
+from ngjax.types import UserError
+
+RATES = {"descent": 2e-3, "momentum": 2e-3, "rmsprop": 2e-3, "adam": 2e-2, "lbfgs": 0.0}
+RULES = list(RATES)
+SIZES = {"steps_per_epoch": 10, "total_steps": 100}
+
+
+def parabola(params):  # J(w) = w^2 - 10 w + 25, the notes' example, beside a second parameter
+    return jnp.sum(params["w"] ** 2 - 10 * params["w"] + 25) + jnp.sum((params["b"] + 1) ** 2)
+
+
+def rosenbrock(params):
+    w, b = params["w"][0, 0], params["b"][0]
+    return (1 - w) ** 2 + 10 * (b - w**2) ** 2
+
+
+TARGETS = {"parabola": (parabola, 5.0, -1.0), "rosenbrock": (rosenbrock, 1.0, 1.0)}
+
+
+def descend(optimizer, loss, steps):
+    params = {"w": jnp.zeros((1, 1)), "b": jnp.zeros(1)}
+    tx = make(optimizer, steps_per_epoch=steps, total_steps=steps)(hyper(optimizer))
+
+    def step(carry, _):
+        params, state = carry
+        value, grad = jax.value_and_grad(loss)(params)
+        updates, state = tx.update(grad, state, params, value=value, grad=grad, value_fn=loss)
+        return (optax.apply_updates(params, updates), state), value
+
+    run = jax.jit(lambda p: jax.lax.scan(step, (p, tx.init(p)), length=steps))
+    return run(params)[0][0]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_reaches_the_minimum(rule, target):
+    loss, w, b = TARGETS[target]
+    optimizer = Optimizer(rule=rule, learning_rate=RATES[rule], schedule="constant")
+    if rule != "lbfgs":
+        optimizer = dataclasses.replace(optimizer, schedule="cosine")
+    steps = 60 if rule == "lbfgs" else 20_000
+    found = descend(optimizer, loss, steps)
+    np.testing.assert_allclose(found["w"], [[w]], atol=2e-3)
+    np.testing.assert_allclose(found["b"], [b], atol=2e-3)
+
+
+FULL = {  # every stage at once, beside a plain chain
+    "all": {
+        "l2": 0.1,
+        "l1": 0.01,
+        "weight_decay": 0.1,
+        "clip_norm": 1.0,
+        "schedule": "inverse_time",
+        "warmup_steps": 3,
+        "parts": ("b=0.5",),
+    },
+    "none": {},
+}
+
+
+@pytest.mark.parametrize("stages", FULL)
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule != "lbfgs"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_scalars_are_traced_state_is_stable_and_dtype_is_kept(rule, stages, dtype):
+    optimizer = Optimizer(rule=rule, **FULL[stages])
+    tx = make(optimizer, **SIZES)
+    params = {"w": jnp.ones((2, 2), dtype), "b": jnp.ones(2, dtype)}
+    traces = []
+
+    @jax.jit
+    def step(hyper, params, state):
+        traces.append(1)
+        updates, state = tx(hyper).update(params, state, params)
+        return updates, optax.apply_updates(params, updates), state
+
+    first = {name: jnp.float32(value) for name, value in hyper(optimizer).items()}
+    state = tx(first).init(params)
+    shapes = jax.eval_shape(lambda s: s, state)
+    for factor in (1, 0.5, 0):
+        scaled = {name: factor * value for name, value in first.items()}
+        updates, params, state = step(scaled, params, state)
+        assert jax.eval_shape(lambda s: s, state) == shapes
+        assert {leaf.dtype for leaf in jax.tree.leaves((updates, params))} == {jnp.dtype(dtype)}
+    assert len(traces) == 1
+
+
+def test_the_chain_is_read_in_the_order_of_the_maths():
+    optimizer = Optimizer(
+        learning_rate=0.1, clip_norm=1.0, l2=0.5, l1=0.25, weight_decay=0.125, decay_rate=1.0,
+        schedule="inverse_time",
+    )  # fmt: skip
+    tx = make(optimizer, **SIZES)(hyper(optimizer))
+    w = jnp.full((1, 1), 2.0)
+    updates, _ = tx.update(jnp.full((1, 1), 4.0), tx.init(w), w)
+    # clipped to 1, + 0.5 * 2, + 0.25, + 0.125 * 2; times the rate 0.1 / (1 + 1)
+    np.testing.assert_allclose(updates, [[-0.05 * (1 + 1 + 0.25 + 0.25)]], rtol=1e-6)
+
+
+def test_decay_is_behind_the_rule_and_l2_before_it():
+    w = jnp.full((1, 1), 2.0)
+    for knobs, expected in (({"l2": 0.5}, -0.1), ({"weight_decay": 0.5}, -0.1 * (1 + 0.5 * 2))):
+        optimizer = Optimizer(rule="adam", learning_rate=0.1, **knobs)
+        tx = make(optimizer, **SIZES)(hyper(optimizer))
+        updates, _ = tx.update(jnp.full((1, 1), 3.0), tx.init(w), w)
+        np.testing.assert_allclose(updates, [[expected]], rtol=1e-5)  # Adam's first step is +-1
+
+
+def test_bias_correction_is_adams_by_default_and_any_rules_on_demand():
+    w = jnp.ones((1, 1))
+    for rule, choice, expected in (
+        ("momentum", None, 0.1 * 3),
+        ("momentum", True, 3.0),
+        ("rmsprop", None, 1 / 0.001**0.5),
+        ("rmsprop", True, 1.0),
+        ("adam", None, 1.0),
+        ("adam", False, 0.1 / 0.001**0.5),
+    ):
+        optimizer = Optimizer(rule=rule, learning_rate=1.0, bias_correction=choice)
+        tx = make(optimizer, **SIZES)(hyper(optimizer))
+        updates, _ = tx.update(3.0 * w, tx.init(w), w)
+        np.testing.assert_allclose(updates, [[-expected]], rtol=1e-4)
+
+
+def test_composes_with_any_transformation_of_optax():
+    optimizer = Optimizer(rule="momentum", learning_rate=1.0)
+    tx = optax.chain(optax.centralize(), make(optimizer, **SIZES)(hyper(optimizer)))
+    w = jnp.ones((2, 2))
+    updates, _ = tx.update(jnp.asarray([[1.0, 3.0], [3.0, 1.0]]), tx.init(w), w)
+    np.testing.assert_allclose(updates, [[0.1, -0.1], [-0.1, 0.1]], rtol=1e-6, atol=1e-7)
+
+
+def test_hyper_holds_what_the_chain_reads():
+    assert hyper(Optimizer()) == {
+        "learning_rate": 0.1, "l2": 0.0, "l1": 0.0, "weight_decay": 0.0,
+    }  # fmt: skip
+    adam = hyper(Optimizer(rule="adam", clip_norm=2.0, schedule="exponential"))
+    assert {"beta1", "beta2", "epsilon", "clip_norm"} < set(adam)
+    assert adam["decay_rate"] == 0.95
+    assert set(hyper(Optimizer(rule="lbfgs"))) == {"l2"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("rule", "newton"),
+        ("learning_rate", -0.1),
+        ("learning_rate", float("nan")),
+        ("beta1", 1.0),
+        ("beta2", -0.1),
+        ("epsilon", -1e-8),
+        ("l2", -1.0),
+        ("l1", -1.0),
+        ("weight_decay", -1.0),
+        ("clip_norm", -1.0),
+        ("schedule", "never"),
+        ("decay_rate", 0.0),
+        ("decay_every", 0),
+        ("decay_by", "day"),
+        ("warmup_steps", -1),
+        ("manual", ((2, 0.1),)),
+        ("parts", ("conv1",)),
+        ("memory", 0),
+    ],
+)
+def test_values_out_of_range_should_fail_by_name(field, value):
+    with pytest.raises(ValueError, match=f"^{field}: "):
+        Optimizer(**{field: value})
+
+
+@pytest.mark.parametrize("points", [(), ((2, 0.1), (2, 0.2)), ((3, 0.1), (2, 0.2)), ((1, -1.0),)])
+def test_manual_points_in_disorder_should_fail(points):
+    with pytest.raises(ValueError, match=r"^manual: "):
+        Optimizer(schedule="manual", manual=points)
+
+
+def test_config_language_reads_every_knob():
+    words = (
+        "rule=adam", "schedule=manual", "manual=3:0.1,6:0.01", "parts=conv1=0,head=0.1",
+        "bias_correction=false",
+    )  # fmt: skip
+    optimizer = config.override(Optimizer(), words)
+    assert optimizer.manual == ((3, 0.1), (6, 0.01))
+    assert optimizer.parts == ("conv1=0", "head=0.1")
+    assert optimizer.bias_correction is False
+    assert all(knob.help for knob in config.knobs(Optimizer()))
+    with pytest.raises(UserError, match=r"--beta1: must be in \[0, 1\), not 2"):
+        config.override(Optimizer(), ("beta1=2",))
