@@ -93,9 +93,10 @@ def discover() -> dict[str, Entry]:
         UserError: two files of one name.
     """
     spec = importlib.util.find_spec(PACKAGE)
-    roots = list(spec.submodule_search_locations) if spec else []
+    places = spec.submodule_search_locations if spec else ()
+    roots = {Path(place).resolve() for place in places}  # an installed checkout is named twice
     found: dict[str, Entry] = {}
-    for path in sorted(p for root in roots for p in Path(root).glob("*/*.py")):
+    for path in sorted(p for root in roots for p in root.glob("*/*.py")):
         if path.stem.startswith("_"):
             continue
         if path.stem in found:

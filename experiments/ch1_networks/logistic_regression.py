@@ -115,8 +115,8 @@ def rises(results: Results, name: str) -> tuple[int, int]:
 
 def falls_below_two_over_l(results: Results) -> tuple[bool, str]:
     """Notes 1.3.4: gradient descent goes down at every step, if its steps are small enough."""
-    below, above = rises(results, "half-critical"), rises(results, "4-critical")
-    told = f"cost rose at {below[0]} of {below[1]} steps at half of 2/L, {above[0]} at 4 times it"
+    below, above = rises(results, "half-critical"), rises(results, "20-critical")
+    told = f"cost rose at {below[0]} of {below[1]} steps at half of 2/L, {above[0]} at 20 times it"
     return below[0] == 0 and above[0] > 0, told
 
 
@@ -198,7 +198,7 @@ EXPERIMENT = Experiment(
     objective=("train/loss", "min"),
     arms={
         "half-critical": ("critical=0.5",),
-        "4-critical": ("critical=4",),
+        "20-critical": ("critical=20",),
         "0.001": ("optimizer.learning_rate=0.001",),
         "0.005": ("optimizer.learning_rate=0.005",),
         "0.01": ("optimizer.learning_rate=0.01",),
