@@ -9,8 +9,9 @@ from html.parser import HTMLParser
 import pytest
 
 from ngjax import config as cfg
-from ngjax import runner
-from ngjax.experiment import discover, load, module
+from ngjax.experiment import plan as planning
+from ngjax.experiment import runner
+from ngjax.experiment.catalogue import discover, load, module
 from ngjax.types import UserError
 
 NAMES = tuple(discover())
@@ -48,7 +49,7 @@ class Sources(HTMLParser):
 @pytest.mark.parametrize("name", NAMES)
 def test_smoke(name, tmp_path):
     folder = tmp_path / "run"
-    made = runner.plan(runner.Request(name, smoke=True, workdir=folder, command=("launch.py",)))
+    made = planning.plan(planning.Request(name, smoke=True, workdir=folder, command=("launch.py",)))
     summary = runner.run(made)
     written = json.loads((folder / "summary.json").read_text())
     assert written["status"] == "complete" and written["experiment"] == name
@@ -73,24 +74,24 @@ def test_smoke(name, tmp_path):
     page.feed((folder / "report.html").read_text())
     assert page.found and all(src.startswith(("data:", "#")) for src in page.found)
     assert json.loads((folder / "config.json").read_text())["experiment"] == name
-    assert runner.finished(made) == written
+    assert planning.finished(made) == written
 
 
 def request(tmp_path, **kw):
-    return runner.Request("optimizers", smoke=True, workdir=tmp_path / "r", **kw)
+    return planning.Request("optimizers", smoke=True, workdir=tmp_path / "r", **kw)
 
 
 def test_another_config_in_the_folder_is_refused(tmp_path):
-    runner.run(runner.plan(request(tmp_path, arms=("adam",))))
+    runner.run(planning.plan(request(tmp_path, arms=("adam",))))
     with pytest.raises(UserError, match=r"holds a run with another hidden") as refusal:
-        runner.plan(request(tmp_path, arms=("adam",), overrides=("hidden=9",)))
+        planning.plan(request(tmp_path, arms=("adam",), overrides=("hidden=9",)))
     assert "\n" not in str(refusal.value)
-    assert runner.finished(runner.plan(request(tmp_path, arms=("adam",))))
-    assert runner.finished(runner.plan(request(tmp_path, arms=("adam", "batch")))) is None
+    assert planning.finished(planning.plan(request(tmp_path, arms=("adam",))))
+    assert planning.finished(planning.plan(request(tmp_path, arms=("adam", "batch")))) is None
 
 
 def test_a_second_trainer_in_the_folder_is_refused(tmp_path):
-    made = runner.plan(request(tmp_path, arms=("adam",)))
+    made = planning.plan(request(tmp_path, arms=("adam",)))
     made.folder.mkdir()
     with runner._lock(made.folder), pytest.raises(UserError, match="is running there"):
         runner.run(made)
@@ -98,23 +99,23 @@ def test_a_second_trainer_in_the_folder_is_refused(tmp_path):
 
 def test_a_flag_that_an_arm_sets_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"--optimizer.rule: arm batch sets it"):
-        runner.plan(request(tmp_path, overrides=("optimizer.rule=adam",)))
+        planning.plan(request(tmp_path, overrides=("optimizer.rule=adam",)))
 
 
 def test_an_unknown_arm_is_refused_with_the_nearest(tmp_path):
     with pytest.raises(UserError, match=r"--arms=adm: .* did you mean adam\?"):
-        runner.plan(request(tmp_path, arms=("adm",)))
+        planning.plan(request(tmp_path, arms=("adm",)))
     assert not (tmp_path / "r").exists()
 
 
 def test_eval_mode_reads_and_writes_nothing(tmp_path):
-    made = runner.plan(request(tmp_path, arms=("adam",)))
+    made = planning.plan(request(tmp_path, arms=("adam",)))
     summary = runner.run(made)
     before = {p: p.stat().st_mtime_ns for p in made.folder.rglob("*")}
-    found = runner.evaluate(runner.plan(request(tmp_path, arms=("adam",))))
+    found = runner.evaluate(planning.plan(request(tmp_path, arms=("adam",))))
     want = summary["arms"]["adam"]["metrics"]
     for name, value in found["adam"][0].items():
         assert value == pytest.approx(want[name], rel=1e-6)
     assert before == {p: p.stat().st_mtime_ns for p in made.folder.rglob("*")}
     with pytest.raises(UserError, match="no checkpoint of adam, seed 5"):
-        runner.evaluate(runner.plan(request(tmp_path, arms=("adam",), seed=5)))
+        runner.evaluate(planning.plan(request(tmp_path, arms=("adam",), seed=5)))

@@ -22,9 +22,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ngjax import data, losses, metrics, optim
-from ngjax.experiment import Experiment, Picture, Text
+from ngjax.experiment import Experiment, NotAsked, Picture, Results, Text
 from ngjax.ops.backprop import logistic_descent
-from ngjax.results import NotAsked, Results
 from ngjax.train.settings import Plan, Run
 from ngjax.types import Array, Aux, Batch, Context, Params, Sum, Task
 

@@ -23,10 +23,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ngjax import data, losses, metrics, optim
-from ngjax.experiment import Experiment, Picture, Text
+from ngjax.experiment import Experiment, Picture, Results, Text
 from ngjax.models.language_model import LanguageModel, sample
 from ngjax.models.recurrent import Dropout
-from ngjax.results import Results
 from ngjax.train.settings import Plan, Run
 from ngjax.types import Array, Aux, Batch, Context, Params, Sum, Task
 

@@ -11,9 +11,10 @@ import pytest
 from small import data, network, parabola
 
 from ngjax.train import devices as dev
-from ngjax.train.engine import Hooks, fit
+from ngjax.train.engine import fit
 from ngjax.train.feed import Feed, evaluation_batches
 from ngjax.train.program import Program
+from ngjax.train.record import Hooks
 from ngjax.train.settings import Plan, Run
 from ngjax.types import Source, shuffled
 
