@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 from html.parser import HTMLParser
 
 import pytest
@@ -12,6 +14,8 @@ from ngjax import config as cfg
 from ngjax.experiment import plan as planning
 from ngjax.experiment import runner
 from ngjax.experiment.catalogue import discover, load, module
+from ngjax.report.progress import Progress
+from ngjax.train.signals import Interrupted
 from ngjax.types import UserError
 
 NAMES = tuple(discover())
@@ -75,6 +79,71 @@ def test_smoke(name, tmp_path):
     assert page.found and all(src.startswith(("data:", "#")) for src in page.found)
     assert json.loads((folder / "config.json").read_text())["experiment"] == name
     assert planning.finished(made) == written
+
+
+# One topic a family in the suite; `pytest -m long` takes all that train.
+FAMILIES = ("logistic_regression", "optimizers", "lenet", "language_model")
+TRAINED = [
+    pytest.param(name, marks=() if name in FAMILIES else pytest.mark.long)
+    for name in NAMES
+    if load(name).build
+]
+
+
+def small(name, folder, **more):
+    """The first arm that leaves the run alone: smoke steps in float64, a look midway."""
+    arms = load(name).arms
+    arm = next(a for a, changes in arms.items() if not any(c.startswith("run.") for c in changes))
+    wanted = {
+        "run.steps": 6,
+        "run.evaluate_every": 3,
+        "run.dtype": "float64",
+        "run.batch_size": 16,
+    }
+    overrides = tuple(f"{path}={value}" for path, value in wanted.items())
+    asked = planning.Request(
+        name, overrides, arms=(arm,), smoke=True, workdir=folder, command=("launch.py",), **more
+    )
+    return planning.plan(asked)
+
+
+def seed_of(summary):
+    return next(iter(summary["arms"].values()))["seeds"]["0"]
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_stopped_and_resumed_is_the_unbroken_run(name, tmp_path, monkeypatch):
+    unbroken = seed_of(runner.run(small(name, tmp_path / "unbroken")))
+    update = Progress.update
+
+    def stop(self, step, total, values):
+        update(self, step, total, values)
+        if step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "update", stop)
+        with pytest.raises(Interrupted, match="saved at step 3"):
+            runner.run(small(name, tmp_path / "stopped"))
+    assert planning.finished(small(name, tmp_path / "stopped")) is None
+    resumed = seed_of(runner.run(small(name, tmp_path / "stopped")))
+    assert resumed["params_sha256"] == unbroken["params_sha256"]
+    assert resumed["metrics"] == unbroken["metrics"]
+
+    def rows(folder):
+        lines = (tmp_path / folder / "metrics.jsonl").read_text().splitlines()
+        return [{**json.loads(line), "seconds": 0} for line in lines]
+
+    assert rows("stopped") == rows("unbroken")
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_one_two_and_eight_devices_are_the_same_run(name, tmp_path):
+    found = [
+        seed_of(runner.run(small(name, tmp_path / str(n), devices=n)))["metrics"] for n in (1, 2, 8)
+    ]
+    for other in found[1:]:
+        assert other == pytest.approx(found[0], rel=1e-7)
 
 
 def request(tmp_path, **kw):

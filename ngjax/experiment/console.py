@@ -122,3 +122,7 @@ def print_ledger() -> int:
 
     print(ledger.table())
     return 0
+
+
+if __name__ == "__main__":  # for the README
+    print(markdown(), end="")
