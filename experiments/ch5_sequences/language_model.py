@@ -42,7 +42,7 @@ class Config:
     embedding: int = 32  # features of a character's vector
     length: int = 64  # T, characters between two truncations of the gradient
     dropout: float = 0.0  # share of units dropped between layers
-    judged: int = 512  # characters of an evaluation window, each started from nothing
+    judged: int = 2048  # characters of an evaluation window, each started from nothing
     sampled: int = 600  # characters of a sample in the report
     data: data.Data = data.Data(name="python_docs", dev=0.05, test=0.1)
     optimizer: optim.Optimizer = optim.Optimizer(
