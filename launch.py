@@ -94,7 +94,7 @@ def _define_for(argv: Sequence[str]) -> None:
         name, equals, value = word.partition("=")
         if name.lstrip("-") == "experiment" and name.startswith("-"):
             value = value if equals else "".join(argv[here + 1 : here + 2])
-            from ngjax.experiment import load
+            from ngjax.experiment.catalogue import load
 
             define_knobs(load(value).config)
             return
@@ -102,7 +102,7 @@ def _define_for(argv: Sequence[str]) -> None:
 
 def main(argv: Sequence[str]) -> None:
     """Do what the flags say; every ending has its exit code."""
-    from ngjax.train.engine import NotFinite
+    from ngjax.train.record import NotFinite
     from ngjax.train.signals import Interrupted
 
     if not FLAGS["verbosity"].present:  # what JAX tells of backends that are not there is noise
@@ -121,7 +121,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _do(asks_help: bool) -> int:
-    from ngjax import console
+    from ngjax.experiment import console
 
     if FLAGS.ledger:
         return console.print_ledger()
@@ -130,12 +130,12 @@ def _do(asks_help: bool) -> int:
     if not FLAGS.experiment:
         return console.print_catalogue()
     _start_jax()
-    from ngjax import runner
+    from ngjax.experiment import plan, runner
 
-    made = runner.plan(_request(runner))
+    made = plan.plan(_request(plan))
     if FLAGS.mode == "eval":
         return console.print_evaluation(runner.evaluate(made))
-    summary = runner.finished(made)
+    summary = plan.finished(made)
     if summary:
         return console.print_finished(summary, made.folder, FLAGS.strict)
     return console.print_results(runner.run(made), made.folder, FLAGS.strict)
@@ -153,14 +153,14 @@ def _start_jax() -> None:
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-def _request(runner: Any) -> Any:
+def _request(plan: Any) -> Any:
     knobs = [name for name in FLAGS if name not in BEFORE and name not in OWN]
     typed = [f"{name}={cfg.write(FLAGS[name].value)}" for name in knobs if FLAGS[name].present]
     if FLAGS.data_dir is not None:
         if "data.directory" not in knobs:
             raise UserError(f"--data_dir: {FLAGS.experiment} reads no data set; leave it out")
         typed.append(f"data.directory={FLAGS.data_dir}")
-    return runner.Request(
+    return plan.Request(
         name=FLAGS.experiment,
         overrides=tuple(typed),
         arms=tuple(FLAGS.arms),

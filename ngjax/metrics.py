@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -51,7 +50,9 @@ def binary_accuracy(logits: Array, targets: Array, mask: Array) -> Sum:
 
 def add(left: Mapping[str, Sum], right: Mapping[str, Sum]) -> dict[str, Sum]:
     """The sums of two stretches of steps as the sums of both; an empty left is the unit."""
-    return jax.tree.map(lambda a, b: a + b, dict(left), dict(right)) if left else dict(right)
+    if not left:
+        return dict(right)
+    return {name: (left[name][0] + t, left[name][1] + c) for name, (t, c) in right.items()}
 
 
 def divide(sums: Mapping[str, Sum], prefix: str = "") -> dict[str, float]:

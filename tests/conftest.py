@@ -1,6 +1,19 @@
-"""Harsh settings for every test: eight devices, no silent rank promotion, warnings are errors."""
+"""Harsh settings for every test: eight devices, no silent rank promotion, warnings are errors.
+
+Compiled programs are kept for the session, so that a program that many tests build compiles once;
+the command lines that tests type find them by the environment.
+"""
+
+import os
+import tempfile
 
 import jax
 
+_compiled = tempfile.TemporaryDirectory(prefix="ngjax-compiled-")
+os.environ["JAX_COMPILATION_CACHE_DIR"] = _compiled.name
+
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_compilation_cache_dir", _compiled.name)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

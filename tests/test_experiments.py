@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 from html.parser import HTMLParser
 
 import pytest
 
 from ngjax import config as cfg
-from ngjax import runner
-from ngjax.experiment import discover, load, module
+from ngjax.experiment import plan as planning
+from ngjax.experiment import runner
+from ngjax.experiment.catalogue import discover, load, module
+from ngjax.report.progress import Progress
+from ngjax.train.signals import Interrupted
 from ngjax.types import UserError
 
 NAMES = tuple(discover())
@@ -48,7 +53,7 @@ class Sources(HTMLParser):
 @pytest.mark.parametrize("name", NAMES)
 def test_smoke(name, tmp_path):
     folder = tmp_path / "run"
-    made = runner.plan(runner.Request(name, smoke=True, workdir=folder, command=("launch.py",)))
+    made = planning.plan(planning.Request(name, smoke=True, workdir=folder, command=("launch.py",)))
     summary = runner.run(made)
     written = json.loads((folder / "summary.json").read_text())
     assert written["status"] == "complete" and written["experiment"] == name
@@ -73,24 +78,89 @@ def test_smoke(name, tmp_path):
     page.feed((folder / "report.html").read_text())
     assert page.found and all(src.startswith(("data:", "#")) for src in page.found)
     assert json.loads((folder / "config.json").read_text())["experiment"] == name
-    assert runner.finished(made) == written
+    assert planning.finished(made) == written
+
+
+# One topic a family in the suite; `pytest -m long` takes all that train.
+FAMILIES = ("logistic_regression", "optimizers", "lenet", "language_model")
+TRAINED = [
+    pytest.param(name, marks=() if name in FAMILIES else pytest.mark.long)
+    for name in NAMES
+    if load(name).build
+]
+
+
+def small(name, folder, **more):
+    """The first arm that leaves the run alone: smoke steps in float64, a look midway."""
+    arms = load(name).arms
+    arm = next(a for a, changes in arms.items() if not any(c.startswith("run.") for c in changes))
+    wanted = {
+        "run.steps": 6,
+        "run.evaluate_every": 3,
+        "run.dtype": "float64",
+        "run.batch_size": 16,
+    }
+    overrides = tuple(f"{path}={value}" for path, value in wanted.items())
+    asked = planning.Request(
+        name, overrides, arms=(arm,), smoke=True, workdir=folder, command=("launch.py",), **more
+    )
+    return planning.plan(asked)
+
+
+def seed_of(summary):
+    return next(iter(summary["arms"].values()))["seeds"]["0"]
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_stopped_and_resumed_is_the_unbroken_run(name, tmp_path, monkeypatch):
+    unbroken = seed_of(runner.run(small(name, tmp_path / "unbroken")))
+    update = Progress.update
+
+    def stop(self, step, total, values):
+        update(self, step, total, values)
+        if step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "update", stop)
+        with pytest.raises(Interrupted, match="saved at step 3"):
+            runner.run(small(name, tmp_path / "stopped"))
+    assert planning.finished(small(name, tmp_path / "stopped")) is None
+    resumed = seed_of(runner.run(small(name, tmp_path / "stopped")))
+    assert resumed["params_sha256"] == unbroken["params_sha256"]
+    assert resumed["metrics"] == unbroken["metrics"]
+
+    def rows(folder):
+        lines = (tmp_path / folder / "metrics.jsonl").read_text().splitlines()
+        return [{**json.loads(line), "seconds": 0} for line in lines]
+
+    assert rows("stopped") == rows("unbroken")
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_one_two_and_eight_devices_are_the_same_run(name, tmp_path):
+    found = [
+        seed_of(runner.run(small(name, tmp_path / str(n), devices=n)))["metrics"] for n in (1, 2, 8)
+    ]
+    for other in found[1:]:
+        assert other == pytest.approx(found[0], rel=1e-7)
 
 
 def request(tmp_path, **kw):
-    return runner.Request("optimizers", smoke=True, workdir=tmp_path / "r", **kw)
+    return planning.Request("optimizers", smoke=True, workdir=tmp_path / "r", **kw)
 
 
 def test_another_config_in_the_folder_is_refused(tmp_path):
-    runner.run(runner.plan(request(tmp_path, arms=("adam",))))
+    runner.run(planning.plan(request(tmp_path, arms=("adam",))))
     with pytest.raises(UserError, match=r"holds a run with another hidden") as refusal:
-        runner.plan(request(tmp_path, arms=("adam",), overrides=("hidden=9",)))
+        planning.plan(request(tmp_path, arms=("adam",), overrides=("hidden=9",)))
     assert "\n" not in str(refusal.value)
-    assert runner.finished(runner.plan(request(tmp_path, arms=("adam",))))
-    assert runner.finished(runner.plan(request(tmp_path, arms=("adam", "batch")))) is None
+    assert planning.finished(planning.plan(request(tmp_path, arms=("adam",))))
+    assert planning.finished(planning.plan(request(tmp_path, arms=("adam", "batch")))) is None
 
 
 def test_a_second_trainer_in_the_folder_is_refused(tmp_path):
-    made = runner.plan(request(tmp_path, arms=("adam",)))
+    made = planning.plan(request(tmp_path, arms=("adam",)))
     made.folder.mkdir()
     with runner._lock(made.folder), pytest.raises(UserError, match="is running there"):
         runner.run(made)
@@ -98,23 +168,23 @@ def test_a_second_trainer_in_the_folder_is_refused(tmp_path):
 
 def test_a_flag_that_an_arm_sets_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"--optimizer.rule: arm batch sets it"):
-        runner.plan(request(tmp_path, overrides=("optimizer.rule=adam",)))
+        planning.plan(request(tmp_path, overrides=("optimizer.rule=adam",)))
 
 
 def test_an_unknown_arm_is_refused_with_the_nearest(tmp_path):
     with pytest.raises(UserError, match=r"--arms=adm: .* did you mean adam\?"):
-        runner.plan(request(tmp_path, arms=("adm",)))
+        planning.plan(request(tmp_path, arms=("adm",)))
     assert not (tmp_path / "r").exists()
 
 
 def test_eval_mode_reads_and_writes_nothing(tmp_path):
-    made = runner.plan(request(tmp_path, arms=("adam",)))
+    made = planning.plan(request(tmp_path, arms=("adam",)))
     summary = runner.run(made)
     before = {p: p.stat().st_mtime_ns for p in made.folder.rglob("*")}
-    found = runner.evaluate(runner.plan(request(tmp_path, arms=("adam",))))
+    found = runner.evaluate(planning.plan(request(tmp_path, arms=("adam",))))
     want = summary["arms"]["adam"]["metrics"]
     for name, value in found["adam"][0].items():
         assert value == pytest.approx(want[name], rel=1e-6)
     assert before == {p: p.stat().st_mtime_ns for p in made.folder.rglob("*")}
     with pytest.raises(UserError, match="no checkpoint of adam, seed 5"):
-        runner.evaluate(runner.plan(request(tmp_path, arms=("adam",), seed=5)))
+        runner.evaluate(planning.plan(request(tmp_path, arms=("adam",), seed=5)))

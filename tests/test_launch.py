@@ -13,14 +13,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def launch(*words, cwd=ROOT, **kw):
-    command = [sys.executable, str(ROOT / "launch.py"), *words]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(
-        command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=240, **kw
+        typed(words), capture_output=True, text=True, cwd=cwd, env=ENVIRONMENT, timeout=240, **kw
     )
+
+
+def typed(words):
+    kept = f"--cache_dir={os.environ['JAX_COMPILATION_CACHE_DIR']}"
+    return [sys.executable, str(ROOT / "launch.py"), kept, *words]
 
 
 def test_no_argument_prints_the_catalogue():
@@ -107,13 +111,12 @@ def test_a_signal_saves_and_the_same_command_goes_on(tmp_path, number, code):
         "--data.limit=400",
         f"--workdir={tmp_path}",
     ]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     running = subprocess.Popen(
-        [sys.executable, str(ROOT / "launch.py"), *words],
+        typed(words),
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=environment,
+        env=ENVIRONMENT,
     )
     rows = tmp_path / "metrics.jsonl"
     while running.poll() is None and not (rows.exists() and rows.read_text().count("\n") > 3):

@@ -28,9 +28,8 @@ import optax
 from jax import lax
 
 from ngjax import data, losses, metrics, optim
-from ngjax.experiment import Experiment, Picture
+from ngjax.experiment import Experiment, Picture, Results
 from ngjax.models.mlp import MLP
-from ngjax.results import Results
 from ngjax.train.settings import Plan, Run
 from ngjax.types import Array, Aux, Batch, Context, Params, Sum, Task
 

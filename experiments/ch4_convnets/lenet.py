@@ -21,10 +21,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ngjax import data, losses, metrics, optim
-from ngjax.experiment import Experiment, Picture, Text
+from ngjax.experiment import Experiment, Picture, Results, Text
 from ngjax.models.lenet import SIDE, LeNet5
 from ngjax.models.table import format_table, layer_table
-from ngjax.results import Results
 from ngjax.train.settings import Plan, Run
 from ngjax.types import Array, Aux, Batch, Context, Params, Sum, Task
 

@@ -23,10 +23,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ngjax import data, losses, metrics, optim
-from ngjax.experiment import Experiment, Picture, Text
+from ngjax.experiment import Experiment, Picture, Results, Text
 from ngjax.models.language_model import LanguageModel, sample
 from ngjax.models.recurrent import Dropout
-from ngjax.results import Results
 from ngjax.train.settings import Plan, Run
 from ngjax.types import Array, Aux, Batch, Context, Params, Sum, Task
 
@@ -47,9 +46,9 @@ class Config:
     sampled: int = 600  # characters of a sample in the report
     data: data.Data = data.Data(name="python_docs", dev=0.05, test=0.1)
     optimizer: optim.Optimizer = optim.Optimizer(
-        rule="adam", learning_rate=4e-3, clip_norm=1.0, schedule="cosine"
+        rule="adam", learning_rate=8e-3, clip_norm=1.0, schedule="cosine"
     )
-    run: Run = Run(epochs=4, batch_size=64)
+    run: Run = Run(epochs=8, batch_size=32)
 
 
 def vocabulary(held: data.Dataset) -> data.Vocabulary:

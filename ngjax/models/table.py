@@ -16,7 +16,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from ngjax.models.layers import Conv, Dense
 from ngjax.types import Array
+
+LAYERS = (Conv, Dense, nn.Conv, nn.Dense)  # whose multiplications are counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Row:
     name: str
     shape: tuple[int, ...] | None  # of the activation; None where a part hands none out
     parameters: int
-    multiplications: int = 0  # by kernels; additions, biases and normalisation not counted
+    multiplications: int = 0  # in convolutions and full connections alone
 
     @property
     def size(self) -> int | None:
@@ -50,17 +53,17 @@ def layer_table(
 
     def count(call_next: Any, args: Any, kwargs: Any, context: nn.module.InterceptorContext) -> Any:
         z = call_next(*args, **kwargs)
-        if context.method_name == "__call__" and context.module.has_variable("params", "kernel"):
-            kernel = context.module.get_variable("params", "kernel")
-            name = context.module.path[0] if context.module.path else ""
-            multiplications[name] += math.prod(kernel.shape) * math.prod(z.shape[1:-1])
+        layer = context.module
+        if context.method_name == "__call__" and isinstance(layer, LAYERS):
+            kernel = layer.get_variable("params", "kernel")
+            multiplications[layer.path[0]] += math.prod(kernel.shape) * math.prod(z.shape[1:-1])
         return z
 
     def trace(key: Array, x: Array) -> Any:
         with nn.intercept_methods(count):
             (_, out), variables = module.init_with_output(key, x, **call)
         activations.update((name, jax.typeof(a).shape[1:]) for name, a in out.items())
-        return variables["params"]
+        return variables.get("params", {})
 
     x = jax.ShapeDtypeStruct((1, *input_shape), dtype)
     params = jax.eval_shape(

@@ -33,5 +33,5 @@ def inverted_dropout(key: Array, slot: Array, a: Array, rate: Array | float) -> 
     mask = jax.vmap(
         lambda place: jax.random.bernoulli(jax.random.fold_in(key, place), keep, a.shape[1:])
     )(slot)  # [B, ...]
-    # at rate 1 the division would make 0 * inf of the gradient
+    # the floor: at rate 1 mask / keep would be 0 / 0
     return a * (mask / jnp.maximum(keep, jnp.finfo(keep.dtype).tiny)).astype(a.dtype)

@@ -8,72 +8,21 @@ run also writes the same log lines.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ngjax import metrics as metric
 from ngjax.train import devices as dev
 from ngjax.train.checkpoints import Checkpoints, sha256
 from ngjax.train.program import Program
+from ngjax.train.record import Hooks, NotFinite, Outcome, Progress
 from ngjax.train.signals import Interrupted, Signals
 from ngjax.types import State
 
 CALL_SECONDS = 2.0  # a device call is cut so that a signal is answered within this time
-Write = Callable[[int, float, float, Mapping[str, float]], None]  # step, epoch, seconds, values
-
-
-class NotFinite(Exception):
-    """The loss became NaN or infinite; the message names the step."""
-
-
-class Outcome(NamedTuple):
-    """What training one arm with one seed came to."""
-
-    metrics: dict[str, float]
-    steps: int
-    seconds: float  # of training, resumed stretches added up
-    examples_per_second: float
-    params_sha256: str
-    state: State  # on the host; the weights that were judged
-
-
-@dataclasses.dataclass
-class Progress:
-    """What the host has counted; saved with every checkpoint."""
-
-    step: int = 0
-    seconds: float = 0.0
-    sums: dict[str, Any] = dataclasses.field(default_factory=dict)  # since the last log line
-    latest: dict[str, float] = dataclasses.field(
-        default_factory=dict
-    )  # newest value of each metric
-    judged: tuple[int, float] | None = None  # (step, objective) of the newest evaluation
-    best: float | None = None
-    stale: int = 0  # evaluations since the best
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain numbers."""
-        sums = {name: [float(total), float(count)] for name, (total, count) in self.sums.items()}
-        return {**dataclasses.asdict(self), "sums": sums}
-
-    @classmethod
-    def from_json(cls, plain: Mapping[str, Any]) -> Progress:
-        """The other way."""
-        sums = {name: tuple(pair) for name, pair in plain["sums"].items()}
-        return cls(**{**plain, "sums": sums})
-
-
-@dataclasses.dataclass(frozen=True)
-class Hooks:
-    """What a caller wants to hear; every field may be left out."""
-
-    write: Write = lambda step, epoch, seconds, values: None
-    rewind: Callable[[int], None] = lambda step: None  # a resumed run starts after this step
-    progress: Callable[[int, int, Mapping[str, float]], None] = lambda step, total, values: None
 
 
 def fit(
@@ -158,16 +107,15 @@ class _Loop:
         first, end = progress.step, progress.step + stretch.steps
         following = self.plan.stop_after(end, self.limit) if end < self.plan.total else 0
         coming = self.feed.ahead(end, following) if following else None
-        self.state, losses, sums = self.program.train(self.state, self.slots, stretch)
+        self.state, told = self.program.train(self.state, self.slots, stretch)
         self._adapt(time.perf_counter() - start, stretch.steps)
+        before, progress.seconds = progress.seconds, time.perf_counter() - self.clock
+        each = (progress.seconds - before) / stretch.steps
+        for step in range(first + 1, end + 1):
+            self._count(step, {name: _at(step - first - 1, sums) for name, sums in told.items()})
+            if step % self.plan.log_every == 0 or step == self.plan.total:
+                self._log(step, before + each * (step - first))
         progress.step = end
-        progress.seconds = time.perf_counter() - self.clock
-        for offset, loss in enumerate(losses):
-            if not math.isfinite(loss):
-                raise NotFinite(f"loss is {loss} at step {first + offset + 1}")
-        progress.sums = metric.add(progress.sums, sums)
-        if end % self.plan.log_every == 0 or end == self.plan.total:
-            self._log()
         better = False
         if end % self.plan.evaluate_every == 0 or end == self.plan.total:
             better = self._evaluate()
@@ -182,12 +130,18 @@ class _Loop:
         affordable = max(1, int(CALL_SECONDS / each))
         self.limit = min(self.feed.capacity, self.limit * 8, max(affordable, 2))
 
-    def _log(self) -> None:
-        progress = self.progress
-        values = metric.divide(progress.sums, "train/")
-        progress.latest |= values
-        progress.sums = {}
-        self._write(values)
+    def _count(self, step: int, sums: Mapping[str, tuple[float, float]]) -> None:
+        """Add a step to the sums since the last log line; one by one, so that no cut shows."""
+        total, count = sums["loss"]
+        if not math.isfinite(total / count):
+            raise NotFinite(f"loss is {total / count} at step {step}")
+        self.progress.sums = metric.add(self.progress.sums, sums)
+
+    def _log(self, step: int, seconds: float) -> None:
+        values = metric.divide(self.progress.sums, "train/")
+        self.progress.latest |= values
+        self.progress.sums = {}
+        self._write(step, seconds, values)
 
     def _evaluate(self) -> bool:
         """Look at the dev set; True where this is the best so far."""
@@ -196,7 +150,7 @@ class _Loop:
             values = self.program.evaluate(self.state, "dev")
             _finite(values, progress.step)
             progress.latest |= values
-            self._write(values)
+            self._write(progress.step, progress.seconds, values)
         name, mode = self.objective
         value = progress.latest.get(name)
         if value is None:
@@ -209,9 +163,8 @@ class _Loop:
         )
         return better
 
-    def _write(self, values: Mapping[str, float]) -> None:
-        step = self.progress.step
-        self.hooks.write(step, step / self.plan.steps_per_epoch, self.progress.seconds, values)
+    def _write(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
+        self.hooks.write(step, step / self.plan.steps_per_epoch, seconds, values)
 
     def _save(self, *, wait: bool) -> None:
         if self.saves:
@@ -241,6 +194,11 @@ class _Loop:
             params_sha256=sha256(host.params),
             state=host,
         )
+
+
+def _at(step: int, sums: tuple[Any, Any]) -> tuple[float, float]:
+    total, count = sums
+    return float(total[step]), float(count[step])
 
 
 def _finite(values: Mapping[str, float], step: int) -> None:

@@ -61,7 +61,7 @@ class Program:
             seed,
             len(self.devices),
             self.run.accumulate,
-            most=max(plan.evaluate_every, plan.log_every, plan.save_every),
+            most=min(plan.evaluate_every, plan.save_every),
         )
 
     @functools.cached_property
@@ -121,35 +121,30 @@ class Program:
                 return step(state, constants, {**here, "slot": slots, "mask": mask})
 
             shapes = jax.eval_shape(lambda state: one(0, state)[1], state)
-            sums = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
             capacity = jax.tree.leaves(drawn)[0].shape[0]
-            losses = jnp.zeros(capacity, sums["loss"][0].dtype)
+            told = jax.tree.map(lambda leaf: jnp.zeros((capacity, *leaf.shape), leaf.dtype), shapes)
 
             def body(i: Any, held: Any) -> Any:
-                state, losses, sums = held
+                state, told = held
                 state, metrics = one(i, state)
-                total, count = metrics["loss"]
-                return state, losses.at[i].set(total / count), metric.add(sums, metrics)
+                return state, jax.tree.map(lambda all_, now: all_.at[i].set(now), told, metrics)
 
-            return lax.fori_loop(0, steps, body, (state, losses, sums))
+            return lax.fori_loop(0, steps, body, (state, told))
 
         in_axes = (0, None, 0, 0, None)
         return dev.parallel(chunk, self.devices, in_axes, donate=(0,))
 
-    def train(
-        self, state: State, slots: Any, stretch: Stretch
-    ) -> tuple[State, np.ndarray, dict[str, Any]]:
+    def train(self, state: State, slots: Any, stretch: Stretch) -> tuple[State, dict[str, Any]]:
         """Run a stretch of steps; the state handed in is donated.
 
         Returns:
-            (state, the loss of each step [steps], metric sums over the stretch on the host).
+            (state, name -> (totals, counts), each step's own, [steps], on the host).
         """
         with self.precision():
             drawn = dev.put(stretch.drawn, self.devices)
-            state, losses, sums = self._chunk(
-                state, self.constants, slots, drawn, np.int32(stretch.steps)
-            )
-            return state, dev.first(losses)[: stretch.steps], dev.first(sums)
+            count = np.int32(stretch.steps)
+            state, told = self._chunk(state, self.constants, slots, drawn, count)
+            return state, jax.tree.map(lambda leaf: leaf[: stretch.steps], dev.first(told))
 
     def _evaluation(self, name: str, step: Any) -> Any:
         source = self.task.evals[name]

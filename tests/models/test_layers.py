@@ -170,6 +170,11 @@ def test_mask_leaves_examples_out():
     few, expected = bound(normalise)(variables, z[mask == 1])
     np.testing.assert_allclose(y[mask == 1], few, atol=1e-5)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), new, expected)
+    spread = jax.pmap(normalise, axis_name=AXIS, in_axes=(None, 0, 0), devices=jax.devices()[:2])
+    y, new = spread(variables, z.reshape(2, 3, 3, 4), mask.reshape(2, 3).at[1].set(0))
+    few, expected = bound(normalise)(variables, z[:2])  # two of one device, none of the other
+    np.testing.assert_allclose(y[0, :2], few, atol=1e-5)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a[1], b, rtol=1e-5), new, expected)
 
 
 def test_large_mean_does_not_cancel():

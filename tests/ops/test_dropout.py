@@ -27,7 +27,8 @@ def test_traced_ends():
     a = jnp.linspace(-1, 1, 12).reshape(3, 4)
     np.testing.assert_array_equal(drop(KEY, jnp.arange(3), a, 0.0), a)
     slope = jax.grad(lambda a: drop(KEY, jnp.arange(3), a, 1.0).sum())
-    np.testing.assert_array_equal(drop(KEY, jnp.arange(3), a, 1.0), jnp.zeros_like(a))
+    for rule in (drop, inverted_dropout):
+        np.testing.assert_array_equal(rule(KEY, jnp.arange(3), a, 1.0), jnp.zeros_like(a))
     np.testing.assert_array_equal(slope(a), jnp.zeros_like(a))
     assert drop(KEY, jnp.arange(3), a.astype(jnp.bfloat16), 0.5).dtype == jnp.bfloat16
 

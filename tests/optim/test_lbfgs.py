@@ -10,22 +10,33 @@ from ngjax.types import UserError
 SIZES = {"steps_per_epoch": 1, "total_steps": 10}
 
 
-def test_penalised_minimum_is_ridge_regression():
+def test_walks_as_optax_does_on_the_penalised_loss_to_ridge_regression():
     generator = np.random.default_rng(0)
     X, y = generator.standard_normal((20, 3)), generator.standard_normal((20, 1))
 
     def loss(params):
         return jnp.sum((X @ params["W"] - y) ** 2) / 2
 
+    def penalised(params):
+        return loss(params) + 30 * jnp.sum(params["W"] ** 2) / 2
+
     with jax.enable_x64(True):
-        params = {"W": jnp.zeros((3, 1))}
-        tx = lbfgs(0.7)
-        state = tx.init(params)
-        step = jax.jit(lambda p, s: update(tx, loss, p, s))
-        for _ in range(15):
-            params, state = step(params, state)
-        ridge = np.linalg.solve(X.T @ X + 0.7 * np.eye(3), X.T @ y)
-        np.testing.assert_allclose(params["W"], ridge, rtol=1e-8)
+        ours, theirs = (
+            path(tx, f, {"W": np.full((3, 1), 10.0)}, 15)["W"]
+            for tx, f in ((lbfgs(30.0), loss), (optax.lbfgs(memory_size=10), penalised))
+        )
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+        ridge = np.linalg.solve(X.T @ X + 30 * np.eye(3), X.T @ y)
+        np.testing.assert_allclose(ours[-1], ridge, rtol=1e-8)
+
+
+def path(tx, loss, params, steps):
+    def step(carry, _):
+        params, state = update(tx, loss, *carry)
+        return (params, state), params
+
+    run = jax.jit(lambda p: jax.lax.scan(step, (p, tx.init(p)), length=steps)[1])
+    return run(params)
 
 
 def update(tx, loss, params, state):

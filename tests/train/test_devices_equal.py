@@ -9,11 +9,18 @@ import optax
 import pytest
 from small import data, network, parabola
 
+from ngjax import optim
 from ngjax.train import devices as dev
 from ngjax.train.engine import fit
 from ngjax.train.program import Program
 from ngjax.train.settings import Run
 from ngjax.types import UserError
+
+
+def chain(**optimizer):
+    config = optim.Optimizer(**optimizer)
+    make = optim.make(config, steps_per_epoch=5, total_steps=10)
+    return lambda hyper: make(optim.hyper(config) | hyper)
 
 
 def final(task, devices, seed=0, **run):
@@ -29,6 +36,7 @@ CASES = {
     "clipped adam": {
         "tx": lambda h: optax.chain(optax.clip_by_global_norm(0.05), optax.adam(h["learning_rate"]))
     },
+    "frozen and slower parts": {"tx": chain(parts=("w1=0", "w2=0.1"), rule="momentum", l2=0.01)},
 }
 
 
@@ -42,6 +50,32 @@ def test_one_two_and_eight_devices_agree(case, run):
             np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
         for name, value in one.metrics.items():
             np.testing.assert_allclose(other.metrics[name], value, rtol=1e-10)
+
+
+def test_a_frozen_part_stays_and_a_slower_one_moves_less():
+    start = Program(network(), Run(dtype="float64"), dev.select(1)).initial(0).params
+    ends = {
+        parts: final(network(tx=chain(parts=parts)), 8, steps=1).state.params
+        for parts in ((), ("w1=0", "w2=0.1"))
+    }
+    plain, parted = ends.values()
+    np.testing.assert_array_equal(parted["w1"], start["w1"])
+    assert np.abs(plain["w1"] - start["w1"]).max() > 1e-3
+    np.testing.assert_allclose(
+        parted["w2"] - start["w2"], 0.1 * (plain["w2"] - start["w2"]), rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize("devices", [1, 8])
+def test_early_stopping_is_the_same_on_any_devices(devices):
+    run = Run(epochs=100, batch_size=64, evaluate_every=2, patience=3, dtype="float64")
+    program = Program(network(dropout=0.4, norm=True), run, dev.select(devices))
+    assert fit(program, 3, objective=("dev/loss", "max")).steps == 8
+
+
+def test_bfloat16_devices_agree_to_its_precision():
+    one, eight = (final(network(norm=True), n, dtype="bfloat16") for n in (1, 8))
+    assert one.metrics["dev/loss"] == pytest.approx(eight.metrics["dev/loss"], rel=0.02)
 
 
 def test_float32_devices_agree_to_float_tolerance():

@@ -14,8 +14,9 @@ from small import network
 
 from ngjax.train import devices as dev
 from ngjax.train.checkpoints import Checkpoints
-from ngjax.train.engine import Hooks, NotFinite, fit, restore
+from ngjax.train.engine import fit, restore
 from ngjax.train.program import Program
+from ngjax.train.record import Hooks, NotFinite
 from ngjax.train.settings import Run
 from ngjax.train.signals import Interrupted
 from ngjax.types import UserError

@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ngjax import config as cfg
-from ngjax.experiment import claim_text, module
+from ngjax.experiment.catalogue import module
+from ngjax.experiment.results import Arm, Results, Verdict
+from ngjax.experiment.spec import claim_text
 from ngjax.report import figures as draw
 from ngjax.report import page, summary
 from ngjax.report import results as reported
-from ngjax.results import Arm, Results, Verdict
 
 if TYPE_CHECKING:
-    from ngjax.runner import Plan
+    from ngjax.experiment.plan import Plan
 
 CURVED = ("train", "dev")  # the splits that are measured as a run goes
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ngjax import config as cfg
-from ngjax.experiment import Entry, claim_text, discover, load, module
+from ngjax.experiment.catalogue import Entry, discover, load, module
+from ngjax.experiment.spec import claim_text
 
 CHAPTERS = {
     "ch1_networks": "1 Neural networks and deep learning",
@@ -121,3 +122,7 @@ def print_ledger() -> int:
 
     print(ledger.table())
     return 0
+
+
+if __name__ == "__main__":  # for the README
+    print(markdown(), end="")

@@ -7,21 +7,16 @@ Adding a topic is adding that file: no list, flag or README row is edited by han
 
 from __future__ import annotations
 
-import ast
 import dataclasses
-import importlib
-import importlib.util
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ngjax import config as cfg
-from ngjax.types import Task, UserError
+from ngjax.types import Task
 
 if TYPE_CHECKING:
-    from ngjax.results import Results
+    from ngjax.experiment.results import Results
 
-PACKAGE = "experiments"
 Holds = bool | tuple[bool, str]  # a claim's answer, with the numbers it was read from
 
 
@@ -76,74 +71,6 @@ class Experiment:
             cfg.override(self.config, overrides)
 
 
-class Entry(NamedTuple):
-    """A line of the catalogue, read without importing the topic."""
-
-    name: str
-    chapter: str  # "ch4_convnets"
-    notes: str
-    line: str  # the first line of the file's docstring
-    path: Path
-
-
-def discover() -> dict[str, Entry]:
-    """Every experiment by name, in the order of chapters and notes; imports none of them.
-
-    Raises:
-        UserError: two files of one name.
-    """
-    spec = importlib.util.find_spec(PACKAGE)
-    roots = list(spec.submodule_search_locations) if spec else []
-    found: dict[str, Entry] = {}
-    for path in sorted(p for root in roots for p in Path(root).glob("*/*.py")):
-        if path.stem.startswith("_"):
-            continue
-        if path.stem in found:
-            raise UserError(f"{path}: an experiment of that name is at {found[path.stem].path}")
-        found[path.stem] = _entry(path)
-    in_order = sorted(found.values(), key=lambda e: (e.chapter, _section(e.notes), e.name))
-    return {entry.name: entry for entry in in_order}
-
-
-def _entry(path: Path) -> Entry:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    doc = (ast.get_docstring(tree) or "").splitlines()
-    notes = next(
-        (
-            keyword.value.value
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Experiment"
-            for keyword in node.keywords
-            if keyword.arg == "notes" and isinstance(keyword.value, ast.Constant)
-        ),
-        "",
-    )
-    return Entry(path.stem, path.parent.name, notes, doc[0] if doc else "", path)
-
-
 def claim_text(name: str, claim: Callable[..., Any] | None) -> str:
     """What a claim says: the first line of its docstring."""
     return ((claim and claim.__doc__) or name).strip().splitlines()[0]
-
-
-def _section(notes: str) -> tuple[int, ...]:
-    head = notes.split(",")[0].split("-")[0].strip()
-    return tuple(int(part) for part in head.split(".") if part.isdigit())
-
-
-def load(name: str) -> Experiment:
-    """The experiment of that name; only its file is imported.
-
-    Raises:
-        UserError: no such name, with the nearest.
-    """
-    return module(name).EXPERIMENT
-
-
-def module(name: str) -> Any:
-    """The module of an experiment."""
-    known = discover()
-    if name not in known:
-        near = cfg.nearest(name, known)
-        raise UserError(f"--experiment={name}: no such experiment{near}; launch.py lists them all")
-    return importlib.import_module(f"{PACKAGE}.{known[name].chapter}.{name}")

@@ -1,0 +1,16 @@
+"""What an experiment is, and what it finds; `runner` and `publish` run it and tell of it."""
+
+from ngjax.experiment.catalogue import discover, load
+from ngjax.experiment.results import NotAsked, Results, Verdict
+from ngjax.experiment.spec import Experiment, Picture, Text
+
+__all__ = [
+    "Experiment",
+    "NotAsked",
+    "Picture",
+    "Results",
+    "Text",
+    "Verdict",
+    "discover",
+    "load",
+]

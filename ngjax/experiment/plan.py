@@ -1,0 +1,135 @@
+"""A request of the command line, checked before anything is written."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ngjax import config as cfg
+from ngjax.experiment.catalogue import load
+from ngjax.experiment.spec import Experiment
+from ngjax.train import devices as dev
+from ngjax.train.program import Program
+from ngjax.types import UserError
+
+HERE_ONLY = ("data.directory",)  # knobs that say where, not what: two machines may differ in them
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What the command line asked for."""
+
+    name: str
+    overrides: tuple[str, ...] = ()  # "path=value", as flags or a saved config say them
+    arms: tuple[str, ...] = ()  # none: all of them
+    seed: int = 0
+    seeds: int = 1
+    devices: int | None = None
+    workdir: Path | None = None
+    smoke: bool = False
+    strict: bool = False
+    command: tuple[str, ...] = ()  # as typed, for the report
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Plan:
+    """A request checked: nothing is written before this exists."""
+
+    request: Request
+    experiment: Experiment
+    config: Any
+    arms: Mapping[str, Any]  # name -> config
+    programs: Mapping[str, Program]
+    folder: Path
+    devices: tuple[Any, ...]
+
+    @property
+    def seeds(self) -> range:
+        """The seeds of every arm."""
+        return range(self.request.seed, self.request.seed + self.request.seeds)
+
+
+def plan(request: Request) -> Plan:
+    """Everything that can be refused is refused here, in one line.
+
+    Raises:
+        UserError: an unknown experiment, arm, knob or value; a missing data file; an indivisible
+            batch; a folder that holds another config.
+    """
+    experiment = load(request.name)
+    config = cfg.override(experiment.config, request.overrides)
+    chosen = _chosen_arms(experiment, request)
+    smoke = experiment.smoke if request.smoke else ()
+    layers = {arm: (*smoke, *request.overrides, *experiment.arms[arm]) for arm in chosen}
+    arms = {arm: cfg.override(experiment.config, layer) for arm, layer in layers.items()}
+    devices = tuple(dev.select(request.devices))
+    programs = {}
+    if experiment.build:
+        programs = {arm: Program(experiment.build(c), c.run, devices) for arm, c in arms.items()}
+    default = Path("runs") / (request.name + ("-smoke" if request.smoke else ""))
+    folder = request.workdir or default
+    made = Plan(request, experiment, config, arms, programs, folder, devices)
+    _check_folder(made)
+    return made
+
+
+def _chosen_arms(experiment: Experiment, request: Request) -> tuple[str, ...]:
+    for arm in request.arms:
+        if arm not in experiment.arms:
+            near = (
+                cfg.nearest(arm, experiment.arms) or f"; choose from {', '.join(experiment.arms)}"
+            )
+            raise UserError(f"--arms={arm}: {request.name} has no such arm{near}")
+    chosen = request.arms or tuple(experiment.arms)
+    flags = {override.partition("=")[0] for override in request.overrides}
+    for arm in chosen:
+        for override in experiment.arms[arm]:
+            path = override.partition("=")[0]
+            if path in flags:
+                raise UserError(f"--{path}: arm {arm} sets it; leave it out or pick other --arms")
+    return chosen
+
+
+def identity(made: Plan) -> dict[str, Any]:
+    """What makes two runs the same run; arms and seeds may be added to a folder later."""
+    flat = cfg.flatten(made.config)
+    where = {path: flat.pop(path) for path in HERE_ONLY if path in flat}
+    return {
+        "experiment": made.request.name,
+        "smoke": made.request.smoke,
+        "config": json.loads(json.dumps(flat)),
+        "where": where,
+    }
+
+
+def _check_folder(made: Plan) -> None:
+    path = made.folder / "config.json"
+    if not path.exists():
+        return
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+        old = before["config"]
+    except (json.JSONDecodeError, KeyError, TypeError):
+        raise UserError(f"{path}: not a config of ngjax; choose another --workdir") from None
+    now = identity(made)
+    differs = [k for k in ("experiment", "smoke") if before.get(k) != now[k]]
+    differs += [k for k in {*old, *now["config"]} if old.get(k) != now["config"].get(k)]
+    if differs:
+        raise UserError(
+            f"--workdir={made.folder}: holds a run with another {', '.join(sorted(differs)[:3])}; "
+            "choose another --workdir or delete that one"
+        )
+
+
+def finished(made: Plan) -> dict[str, Any] | None:
+    """The summary of a complete run that holds all that is asked, or None."""
+    path = made.folder / "summary.json"
+    if not path.exists():
+        return None
+    summary = json.loads(path.read_text(encoding="utf-8"))
+    has = {(arm, seed) for arm, found in summary["arms"].items() for seed in found["seeds"]}
+    asked = {(arm, str(seed)) for arm in made.arms for seed in made.seeds}
+    return summary if summary["status"] == "complete" and asked <= has else None

@@ -1,0 +1,137 @@
+"""Run an experiment: every arm and seed, then figures, claims, summary and page in one folder."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ngjax.experiment.plan import Plan, identity
+from ngjax.experiment.publish import publish
+from ngjax.experiment.results import Arm, Results, Verdict, judge
+from ngjax.report.metrics_log import MetricsLog
+from ngjax.report.progress import Progress
+from ngjax.report.summary import write_json
+from ngjax.train.engine import fit, restore
+from ngjax.train.record import Hooks, NotFinite, Outcome
+from ngjax.train.signals import Interrupted
+from ngjax.types import UserError
+
+
+def run(made: Plan) -> dict[str, Any]:
+    """Train or compute every arm and leave the whole folder behind.
+
+    Returns:
+        The summary as written.
+
+    Raises:
+        NotFinite, Interrupted: from training; summary.json then says so.
+        UserError: another run is at work in the folder, or the disk refused.
+    """
+    command = shlex.join(("python", *made.request.command))
+    made.folder.mkdir(parents=True, exist_ok=True)
+    with _lock(made.folder), MetricsLog(made.folder) as log:
+        write_json(made.folder / "config.json", identity(made))
+        try:
+            results = Results({arm: _run_arm(made, arm, log) for arm in made.arms})
+        except (Interrupted, NotFinite) as stop:
+            publish(made, Results({}), {}, command, status=str(stop))
+            raise
+        return publish(made, results, _verdicts(made, results), command)
+
+
+def _verdicts(made: Plan, results: Results) -> dict[str, Verdict]:
+    claims = made.experiment.claims
+    if made.request.smoke:
+        return {name: Verdict(None, "a smoke run proves nothing") for name in claims}
+    return judge(claims, results)
+
+
+def _run_arm(made: Plan, arm: str, log: Any) -> Arm:
+    config = made.arms[arm]
+    if made.experiment.run:
+        found = {seed: dict(made.experiment.run(config, seed)) for seed in made.seeds}
+        outcomes = {seed: _computed(values) for seed, values in found.items()}
+        return Arm(arm, config, outcomes, {seed: [] for seed in made.seeds}, found=found)
+    program = made.programs[arm]
+    outcomes = {seed: _train(made, arm, seed, log) for seed in made.seeds}
+    state = outcomes[made.request.seed].state
+    return Arm(
+        arm,
+        config,
+        outcomes,
+        {seed: log.history(arm, seed) for seed in made.seeds},
+        task=program.task,
+        predict=lambda name: program.predict(program.place(state), name),
+    )
+
+
+def _computed(values: Mapping[str, Any]) -> Outcome:
+    """A topic that trains nothing, in the terms of one that does."""
+    metrics = {name: float(v) for name, v in values.items() if isinstance(v, int | float)}
+    digest = hashlib.sha256(json.dumps(metrics, sort_keys=True).encode()).hexdigest()
+    return Outcome(metrics, 0, 0.0, 0.0, digest, None)
+
+
+def _train(made: Plan, arm: str, seed: int, log: Any) -> Outcome:
+    with Progress(f"{made.request.name} {arm} seed {seed}") as progress:
+        hooks = Hooks(
+            write=lambda step, epoch, seconds, values: log.write(
+                arm, seed, step, epoch, seconds, values
+            ),
+            rewind=lambda step: log.rewind(arm, seed, step),
+            progress=progress.update,
+        )
+        folder = checkpoints(made.folder, arm, seed)
+        objective = made.experiment.objective
+        return fit(made.programs[arm], seed, objective=objective, folder=folder, hooks=hooks)
+
+
+def checkpoints(folder: Path, arm: str, seed: int) -> Path:
+    """Where an arm's checkpoints of a seed are."""
+    return folder / "checkpoints" / arm / str(seed)
+
+
+def evaluate(made: Plan) -> dict[str, dict[int, dict[str, float]]]:
+    """--mode=eval: every arm and seed on every evaluation set; reads the folder, writes nothing.
+
+    Raises:
+        UserError: no checkpoint of that arm and seed.
+    """
+    if not made.experiment.build:
+        raise UserError(f"--mode=eval: {made.request.name} trains nothing; run it instead")
+    found: dict[str, dict[int, dict[str, float]]] = {}
+    for arm, program in made.programs.items():
+        for seed in made.seeds:
+            folder = checkpoints(made.folder, arm, seed)
+            state = restore(program, seed, folder, made.experiment.objective)
+            if state is None:
+                raise UserError(f"--workdir={made.folder}: no checkpoint of {arm}, seed {seed}")
+            placed = program.place(state)
+            values: dict[str, float] = {}
+            for name in program.task.evals:
+                values |= program.evaluate(placed, name)
+            found.setdefault(arm, {})[seed] = values
+    return found
+
+
+@contextlib.contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """One trainer a folder: a second one would clean away what the first is writing."""
+    with (folder / ".lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            who = file.read().strip() or "another process"
+            raise UserError(f"--workdir={folder}: {who} is running there") from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()}")
+        file.flush()
+        yield
