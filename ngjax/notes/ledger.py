@@ -70,6 +70,7 @@ def checks() -> Mapping[str, Callable[[], Any]]:
     return MappingProxyType(found)
 
 
+@functools.cache
 def compute(id: str) -> Any:
     """The entry's value by the library's own functions, in float64.
 
@@ -150,7 +151,8 @@ def _block(entry: Entry, result: Check) -> str:
 
 def _row(name: str, text: str) -> list[str]:
     indent = " " * 8
-    return textwrap.wrap(text, WIDTH, initial_indent=f"{indent}{name:<8}", subsequent_indent=indent * 2)
+    first = f"{indent}{name:<8}"
+    return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=indent * 2)
 
 
 def _show(value: Any) -> str:
@@ -169,10 +171,12 @@ def _show(value: Any) -> str:
 def _counts(found: list[tuple[Entry, Check]]) -> str:
     verdicts = collections.Counter(entry.verdict for entry, _ in found)
     results = collections.Counter(result.agrees for _, result in found)
+    computed = results[True] + results[False]
     return (
         f"{len(found)} claims: {verdicts['holds']} hold, {verdicts['erratum']} are errata, "
-        f"{verdicts['ambiguous']} are ambiguous; ngjax computes {results[True] + results[False]}: "
-        f"{results[True]} agree with what is right, {results[False]} disagree"
+        f"{verdicts['ambiguous']} are ambiguous\n"
+        f"{computed} computed by ngjax: {results[True]} agree with what is right, "
+        f"{results[False]} disagree"
     )
 
 

@@ -21,7 +21,10 @@ from ngjax.ops.convolve import (
 from ngjax.ops.pool import max_pool
 from ngjax.optim import Optimizer
 
-IMAGE = ((3, 0, 1, 2, 7, 4), (1, 5, 8, 9, 3, 1), (2, 7, 2, 5, 1, 3)) + (
+IMAGE = (
+    (3, 0, 1, 2, 7, 4),
+    (1, 5, 8, 9, 3, 1),
+    (2, 7, 2, 5, 1, 3),
     (0, 1, 3, 1, 7, 8),
     (4, 2, 1, 6, 2, 8),
     (2, 4, 5, 2, 3, 9),
@@ -30,7 +33,10 @@ VERTICAL = ((1, 0, -1),) * 3
 HORIZONTAL = ((1, 1, 1), (0, 0, 0), (-1, -1, -1))
 SOBEL = ((1, 0, -1), (2, 0, -2), (1, 0, -1))
 SCHARR = ((3, 0, -3), (10, 0, -10), (3, 0, -3))
-WIDE = ((2, 3, 7, 4, 6, 2, 9), (6, 6, 9, 8, 7, 4, 3), (3, 4, 8, 3, 8, 9, 7)) + (
+WIDE = (
+    (2, 3, 7, 4, 6, 2, 9),
+    (6, 6, 9, 8, 7, 4, 3),
+    (3, 4, 8, 3, 8, 9, 7),
     (7, 8, 3, 6, 6, 3, 4),
     (4, 2, 1, 8, 3, 4, 6),
     (3, 2, 4, 1, 9, 8, 3),
@@ -83,9 +89,7 @@ def _learnt() -> bool:
         return ((convolve(images, kernel, padding="VALID") - wanted) ** 2).mean()
 
     slope = jax.grad(cost)
-    kernels = walk(
-        Optimizer(learning_rate=0.2), lambda w, _: slope(w), np.zeros((3, 3, 1, 1)), 200
-    )
+    kernels = walk(Optimizer(learning_rate=0.2), lambda w, _: slope(w), np.zeros((3, 3, 1, 1)), 200)
     return bool(abs(kernels[-1] - sobel).max() < 1e-3)
 
 

@@ -216,9 +216,9 @@ CHECKS = MappingProxyType(
         "deriv-ln": lambda: _central(lambda a: jnp.log(a[0]), [2])[0],
         "compgraph-backward": lambda: _central(lambda p: 3 * (p[0] + p[1] * p[2]), [5, 3, 2]),
         "compgraph-deriv-notation": lambda: _central(lambda v: 3 * v[0], [11])[0],
-        "logistic-da": lambda: backprop.binary_dA(
-            jnp.array([[0.7, 0.7]]), jnp.array([[1.0, 0.0]])
-        )[0],
+        "logistic-da": lambda: backprop.binary_dA(jnp.array([[0.7, 0.7]]), jnp.array([[1.0, 0.0]]))[
+            0
+        ],
         "logistic-dz": _logistic_dz,
         "cost-sum-index": lambda: _loss([0.8, 0.3], [1, 0]).mean(),
         "alg132-dw1": _loop_gradient,

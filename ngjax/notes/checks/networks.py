@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
@@ -22,12 +23,12 @@ Layers = list[backprop.Layer]
 DEEP = (2, 3, 5, 4, 2, 1)  # n[0] ... n[5] of notes 1.6
 
 
-def _layers(sizes: Sequence[int], scale: float = 1.0) -> Layers:
+def _layers(sizes: Sequence[int]) -> Layers:
     """Drawn parameters of a network with n[0] ... n[L] = sizes, in the notes' layout."""
     generator = np.random.default_rng(0)
     return [
-        backprop.Layer(scale * generator.normal(size=(n, n_before)), generator.normal(size=(n, 1)))
-        for n_before, n in zip(sizes[:-1], sizes[1:], strict=True)
+        backprop.Layer(generator.normal(size=(n, n_before)), generator.normal(size=(n, 1)))
+        for n_before, n in itertools.pairwise(sizes)
     ]
 
 

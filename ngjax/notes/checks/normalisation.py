@@ -87,9 +87,7 @@ def _apart(first: np.ndarray, second: np.ndarray) -> float:
 def _noise() -> float:
     """Variance of the mean of 16 over that of 256, from 20,000 mini-batches each (as channels)."""
     generator = np.random.default_rng(0)
-    small, large = (
-        _norm(generator.normal(size=(m, 20_000)))[1]["mean"].var() for m in (16, 256)
-    )
+    small, large = (_norm(generator.normal(size=(m, 20_000)))[1]["mean"].var() for m in (16, 256))
     return small / large
 
 

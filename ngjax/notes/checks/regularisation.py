@@ -88,7 +88,7 @@ def _dropout_is_adaptive_l2() -> bool:
         dropped = inverted_dropout(key, np.arange(len(X)), X, 1 - keep)
         return 2 * squared_loss(dropped @ w, Y).sum()  # the entry has no 1/2
 
-    mean = jax.jit(lambda keys: jax.lax.map(loss, keys, batch_size=500).mean())
+    mean = jax.jit(lambda keys: jax.vmap(loss)(keys).mean())
     penalty = (1 - keep) / keep * (X**2).sum(axis=0) @ w**2
     closed = 2 * squared_loss(X @ w, Y).sum() + penalty[0]
     return bool(abs(mean(jax.random.split(jax.random.key(0), 4000)) / closed - 1) < 0.01)
@@ -100,9 +100,10 @@ def _flips() -> Any:
     keys = jax.random.split(jax.random.key(0), 16)
     flip = jax.vmap(jax.vmap(horizontal_flip, (None, 0)), (0, None))
     once, twice = jax.jit(
-        lambda keys: (flip(keys, images), jax.vmap(jax.vmap(horizontal_flip, (None, 0)))(
-            keys, flip(keys, images)
-        ))
+        lambda keys: (
+            flip(keys, images),
+            jax.vmap(jax.vmap(horizontal_flip, (None, 0)))(keys, flip(keys, images)),
+        )
     )(keys)  # [16, 10, H, W, C]
     different = {image.tobytes() for image in np.asarray(once).reshape(-1, 4, 4)}
     return {"n": len(different), "involution": bool((twice == images[None]).all())}

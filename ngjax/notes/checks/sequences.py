@@ -92,7 +92,7 @@ def _moved(layer: Layer, place: int) -> np.ndarray:
     x = np.random.default_rng(0).normal(size=(1, 5, 3))
     other = x.copy()
     other[0, place] += 1
-    a, params = _run(layer, np.concatenate([x, other]))
+    a, _ = _run(layer, np.concatenate([x, other]))
     return (a[0] != a[1]).any(axis=-1)
 
 
@@ -184,7 +184,7 @@ def _deep() -> int:
 
 def _similarity() -> Any:
     """Inner product and distance of two one-hot words; how far E o is from looking e up."""
-    words = Vocabulary.of_words("orange juice apple pie".split())
+    words = Vocabulary.of_words(["orange", "juice", "apple", "pie"])
     ids = words.encode("orange apple")
     o = words.one_hot(ids).astype(float)
     model = LanguageModel(len(words), cell="rnn", width=4, depth=1, embedding=3)
