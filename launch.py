@@ -124,6 +124,7 @@ def _do(asks_help: bool) -> int:
     from ngjax.experiment import console
 
     if FLAGS.ledger:
+        _start_jax()
         return console.print_ledger()
     if asks_help:
         return console.print_help(__doc__, [FLAGS[name] for name in OWN], FLAGS.experiment)

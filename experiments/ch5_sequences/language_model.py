@@ -8,7 +8,8 @@ start of the next one (truncated backpropagation through time), gradients stop t
 
     python launch.py --experiment=language_model
     python launch.py --experiment=language_model --arms=lstm --data.name=tinyshakespeare \
-        --width=256 --run.epochs=10
+        --data.dev=0.01 --depth=2 --width=256 --embedding=128 --length=96 --dropout=0.2 \
+        --run.epochs=9 --optimizer.learning_rate=2e-3 --optimizer.weight_decay=0.1
 """
 
 from __future__ import annotations

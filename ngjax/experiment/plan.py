@@ -106,6 +106,8 @@ def identity(made: Plan) -> dict[str, Any]:
 
 
 def _check_folder(made: Plan) -> None:
+    if made.folder.exists() and not made.folder.is_dir():
+        raise UserError(f"--workdir={made.folder}: is a file; choose another --workdir")
     path = made.folder / "config.json"
     if not path.exists():
         return
@@ -129,7 +131,11 @@ def finished(made: Plan) -> dict[str, Any] | None:
     path = made.folder / "summary.json"
     if not path.exists():
         return None
-    summary = json.loads(path.read_text(encoding="utf-8"))
-    has = {(arm, seed) for arm, found in summary["arms"].items() for seed in found["seeds"]}
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        has = {(arm, seed) for arm, found in summary["arms"].items() for seed in found["seeds"]}
+        complete = summary["status"] == "complete"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None  # damaged: the run goes on from its checkpoints and writes it anew
     asked = {(arm, str(seed)) for arm in made.arms for seed in made.seeds}
-    return summary if summary["status"] == "complete" and asked <= has else None
+    return summary if complete and asked <= has else None

@@ -35,7 +35,11 @@ def run(made: Plan) -> dict[str, Any]:
         UserError: another run is at work in the folder, or the disk refused.
     """
     command = shlex.join(("python", *made.request.command))
-    made.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        made.folder.mkdir(parents=True, exist_ok=True)
+        (made.folder / ".lock").touch()
+    except OSError as error:
+        raise UserError(f"--workdir={made.folder}: {error.strerror}; choose another") from None
     with _lock(made.folder), MetricsLog(made.folder) as log:
         write_json(made.folder / "config.json", identity(made))
         try:

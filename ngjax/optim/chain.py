@@ -136,7 +136,7 @@ def make(
         UserError: a knob that L-BFGS cannot honour; later, a part that names no parameter.
     """
     if optimizer.rule == "lbfgs":
-        _check_lbfgs(optimizer)
+        _check_lbfgs(optimizer, steps_per_epoch)
         return lambda hyper: lbfgs(hyper["l2"], optimizer.memory)
 
     def tx(hyper: Hyper) -> optax.GradientTransformationExtraArgs:
@@ -188,7 +188,11 @@ def _rule(optimizer: Optimizer, hyper: Hyper) -> optax.GradientTransformation:
     return words[optimizer.rule](*scalars, bias_correction=correct)
 
 
-def _check_lbfgs(optimizer: Optimizer) -> None:
+def _check_lbfgs(optimizer: Optimizer, steps_per_epoch: int) -> None:
+    if steps_per_epoch > 1:
+        raise UserError(
+            "--optimizer.rule=lbfgs: searches its step on the whole loss; give --run.batch_size=0"
+        )
     plain = Optimizer()
     for name in _NOT_LBFGS:
         value = getattr(optimizer, name)

@@ -41,12 +41,15 @@ class Program:
         elif run.accumulate > 1:
             raise UserError("--run.accumulate: this experiment has no batches to cut into parts")
         self.storage = jnp.float64 if run.dtype == "float64" else jnp.float32
-        self.constants = self._shared(dev.cast(task.constants, self.storage))
-        self._evaluations: dict[str, Any] = {}
+        self._evaluations: dict[Any, Any] = {}
+        with self.precision():  # a part that names no parameter is refused here, not midway
+            jax.eval_shape(self._initialise, *self._seeded(0))
 
-    def _shared(self, tree: Any) -> Any:
+    @functools.cached_property
+    def constants(self) -> Any:
+        """`Task.constants` on the devices, laid out once, when they are first needed."""
         with self.precision():
-            return dev.share(tree, self.devices)
+            return dev.share(dev.cast(self.task.constants, self.storage), self.devices)
 
     def precision(self) -> Any:
         """The scope in which everything of this program is traced and run."""
@@ -87,12 +90,15 @@ class Program:
 
         return jax.jit(initialise)
 
+    def _seeded(self, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """(key data, hyper): what `_initialise` takes."""
+        hyper = {k: np.asarray(v, self.storage) for k, v in self.task.hyper.items()}
+        return np.asarray(jax.random.key_data(jax.random.key(seed))), hyper
+
     def initial(self, seed: int) -> State:
         """The state before the first update, on the host; carry is global, [B, ...]."""
         with self.precision():
-            hyper = {k: np.asarray(v, self.storage) for k, v in self.task.hyper.items()}
-            key_data = np.asarray(jax.random.key_data(jax.random.key(seed)))
-            state = jax.tree.map(np.asarray, self._initialise(key_data, hyper))
+            state = jax.tree.map(np.asarray, self._initialise(*self._seeded(seed)))
             if self.task.carry:
                 carry = dev.cast(self.task.carry(self.plan.batch_size), self.storage)
                 state = state._replace(carry=jax.tree.map(np.asarray, carry))

@@ -80,3 +80,8 @@ def test_what_a_line_search_cannot_honour_is_refused(name, value):
     optimizer = Optimizer(rule="lbfgs", **{name: value})
     with pytest.raises(UserError, match=f"^--optimizer.{name}=.*lbfgs"):
         make(optimizer, **SIZES)
+
+
+def test_mini_batches_are_refused():
+    with pytest.raises(UserError, match=r"give --run.batch_size=0$"):
+        make(Optimizer(rule="lbfgs"), steps_per_epoch=2, total_steps=10)
