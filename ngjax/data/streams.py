@@ -32,6 +32,8 @@ def streams(ids: np.ndarray, batch_size: int, length: int, *, prefix: str = "tra
     Raises:
         UserError: the text is too short for one window a row.
     """
+    if batch_size < 1:
+        raise UserError("--run.batch_size=0: a text has rows, not a whole set; give their number")
     steps = (len(ids) - 1) // (batch_size * length)
     if steps < 1:
         raise UserError(

@@ -71,3 +71,8 @@ def test_windows_cover_every_prediction_once(n):
 def test_nothing_to_predict():
     with pytest.raises(UserError, match="dev: a text of 1 tokens"):
         windows(np.zeros(1, np.int32), 5, prefix="dev")
+
+
+def test_no_rows_are_refused():
+    with pytest.raises(UserError, match="--run.batch_size=0"):
+        streams(np.arange(100), 0, 8)
