@@ -36,7 +36,13 @@ from ngjax.types import Array, Aux, Batch, Context, Params, Sum, Task
 BOWL = (1.0, 25.0)  # curvatures of the elongated bowl, along and across
 START = (-8.0, 1.6)
 BOWL_STEPS = 40
-BOWL_RATES = {"descent": 0.075, "momentum": 0.075, "rmsprop": 0.35, "adam": 0.6}
+BOWL_RULES = {
+    "descent": optim.Optimizer(rule="descent", learning_rate=0.075),
+    "momentum": optim.Optimizer(rule="momentum", learning_rate=0.075),
+    "rmsprop": optim.Optimizer(rule="rmsprop", learning_rate=0.3, beta2=0.9),
+    "adam": optim.Optimizer(rule="adam", learning_rate=0.6),
+}
+RULES = ("batch", "mini_batch", "stochastic", "momentum", "rmsprop", "adam")
 DECAYS = ("inverse_time", "exponential", "inverse_sqrt", "staircase", "manual")
 
 
@@ -162,7 +168,7 @@ def batch_is_smooth(results: Results) -> tuple[bool, str]:
 
 
 def adam_is_quick(results: Results) -> tuple[bool, str]:
-    """Notes 2.4: RMSProp and Adam reach a given accuracy before plain descent at the same rate."""
+    """Notes 2.4: RMSProp and Adam reach a given accuracy in fewer passes than plain descent."""
     needed = {name: epochs_to(results, name, 0.9) for name in ("mini_batch", "rmsprop", "adam")}
     told = ", ".join(f"{name} {epochs:.1f}" for name, epochs in needed.items())
     plain = needed.pop("mini_batch")
@@ -181,8 +187,7 @@ def momentum_damps_the_bowl(results: Results) -> tuple[bool, str]:
     del results
     across = {}
     for rule in ("descent", "momentum"):
-        optimizer = optim.Optimizer(rule=rule, learning_rate=BOWL_RATES[rule])
-        across[rule] = float(np.abs(np.diff(bowl_path(optimizer)[:, 1])).sum())
+        across[rule] = float(np.abs(np.diff(bowl_path(BOWL_RULES[rule])[:, 1])).sum())
     told = ", ".join(f"{rule} {length:.1f}" for rule, length in across.items())
     return across["momentum"] < across["descent"], f"way travelled across the bowl: {told}"
 
@@ -191,10 +196,15 @@ def figures(results: Results) -> Iterator[Picture]:
     """Paths over the bowl, and the decays as they were used."""
     from ngjax.report import figures as draw
 
-    paths = {
-        rule: bowl_path(optim.Optimizer(rule=rule, learning_rate=rate))
-        for rule, rate in BOWL_RATES.items()
-    }
+    for title, names in (("rules", RULES), ("decays", DECAYS)):
+        histories = {name: results[name].rows for name in names if name in results}
+        if histories:
+            yield Picture(
+                f"{title}-compared",
+                f"The {title}: loss on the training batches and on dev, pass by pass.",
+                draw.curves(histories, ["train/loss", "dev/loss"], x="epoch", log=["loss"]),
+            )
+    paths = {rule: bowl_path(optimizer) for rule, optimizer in BOWL_RULES.items()}
     yield Picture(
         "bowl",
         f"{BOWL_STEPS} steps of each rule over an elongated bowl, 25 times steeper across.",
@@ -210,7 +220,7 @@ def figures(results: Results) -> Iterator[Picture]:
         epochs = next(iter(decays.values())).config.run.epochs
         steps = np.arange(epochs * 20)
         yield Picture(
-            "decays",
+            "decayed-rates",
             "The learning rate of each decay as a share of its start.",
             draw.lines(
                 steps / 20,

@@ -16,6 +16,7 @@ from ngjax.report import results as reported
 if TYPE_CHECKING:
     from ngjax.experiment.plan import Plan
 
+MANY = 6  # arms that train and dev curves of all can still be told apart
 CURVED = ("train", "dev")  # the splits that are measured as a run goes
 
 
@@ -91,6 +92,7 @@ def _pictures(made: Plan, results: Results) -> Iterator[page.Figure]:
 
 
 def _curves(made: Plan, results: Results) -> Any:
+    """All arms laid over one another; by epoch where batches differ, of many the dev set alone."""
     histories = {name: arm.rows for name, arm in results.items()}
     logged = {
         name
@@ -100,7 +102,11 @@ def _curves(made: Plan, results: Results) -> Any:
         for name in row
         if name.partition("/")[0] in CURVED
     }
-    return draw.curves(histories, sorted(logged, key=_loss_first))
+    if len(histories) > MANY and any(name.startswith("dev/") for name in logged):
+        logged = {name for name in logged if name.startswith("dev/")}
+    paces = {program.plan.steps_per_epoch for program in made.programs.values()}
+    x = "epoch" if len(paces) > 1 else "step"
+    return draw.curves(histories, sorted(logged, key=_loss_first), x=x)
 
 
 def _loss_first(name: str) -> tuple[bool, str, str]:

@@ -62,6 +62,7 @@ class Checkpoints:
         logging.getLogger("absl").setLevel(logging.ERROR)  # orbax narrates every save
         self._ocp = ocp
         self.folder = Path(folder).absolute()
+        self._read_only = read_only
         self._sign = 1.0 if mode == "max" else -1.0
         policy = keeping.AnyPreservationPolicy(
             [
@@ -87,8 +88,12 @@ class Checkpoints:
         return self
 
     def __exit__(self, kind: Any, *_: Any) -> None:
-        self._manager.wait_until_finished()
-        self._manager.close()
+        try:
+            self._manager.wait_until_finished()
+            self._manager.close()
+        except Exception as error:  # whatever orbax's writing thread met: mostly a full disk
+            if kind is None:
+                raise UserError(f"{self.folder}: could not save: {_brief(error)}") from None
 
     def save(
         self, state: State, progress: Mapping[str, Any], objective: float | None, *, wait: bool
@@ -115,7 +120,7 @@ class Checkpoints:
             )
             if wait:
                 self._manager.wait_until_finished()
-        except (OSError, ValueError) as error:
+        except Exception as error:  # orbax passes on whatever its writing thread met
             raise UserError(f"{self.folder}: could not save step {step}: {_brief(error)}") from None
 
     def latest(self, like: State) -> Saved | None:
@@ -128,10 +133,17 @@ class Checkpoints:
         for step in steps:
             saved = self._verified(step, like)
             if saved:
+                self._drop([newer for newer in steps if newer > step])
                 return saved
         if steps:
             raise UserError(f"{self.folder}: all {len(steps)} checkpoints are damaged; delete it")
         return None
+
+    def _drop(self, damaged: list[int]) -> None:
+        """What was passed over makes room for the step that will be saved in its place."""
+        if not self._read_only:
+            for step in damaged:
+                self._manager.delete(step)
 
     def best(self, like: State) -> Saved | None:
         """The best checkpoint by the objective, or None where it is damaged or was never saved."""

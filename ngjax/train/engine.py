@@ -14,13 +14,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
+import numpy as np
+
 from ngjax import metrics as metric
 from ngjax.train import devices as dev
 from ngjax.train.checkpoints import Checkpoints, sha256
 from ngjax.train.program import Program
 from ngjax.train.record import Hooks, NotFinite, Outcome, Progress
 from ngjax.train.signals import Interrupted, Signals
-from ngjax.types import State
+from ngjax.types import State, UserError
 
 CALL_SECONDS = 2.0  # a device call is cut so that a signal is answered within this time
 
@@ -32,6 +35,7 @@ def fit(
     objective: tuple[str, str] = ("train/loss", "min"),
     folder: Path | None = None,
     hooks: Hooks | None = None,
+    signals: Signals | None = None,
 ) -> Outcome:
     """Train to the end, resuming from `folder` where it holds checkpoints.
 
@@ -41,6 +45,7 @@ def fit(
         objective: (metric, "max" or "min"): what best and early stopping look at.
         folder: where checkpoints live; None keeps none.
         hooks: listeners.
+        signals: an entered `Signals` of the caller's; its own where none is given.
 
     Raises:
         NotFinite: the loss of a step, or of an evaluation, is NaN or infinite.
@@ -52,7 +57,7 @@ def fit(
         if folder:
             kept = Checkpoints(folder, program.run.keep, objective[1])
             saves = scope.enter_context(kept)
-        signals = scope.enter_context(Signals())
+        signals = signals or scope.enter_context(Signals())
         loop = _Loop(program, seed, objective, saves, hooks or Hooks(), signals)
         scope.callback(loop.feed.close)
         return loop.run()
@@ -90,11 +95,17 @@ class _Loop:
         coming = self.feed.ahead(self.progress.step, steps) if self._more() else None
         while self._more():
             coming = self._advance(coming.result())
-            if self.signals.received:
-                self._save(wait=True)
-                kept = f"saved at step {self.progress.step}" if self.saves else "nothing is saved"
-                raise Interrupted(self.signals.received, kept)
-        return self._finish()
+            self._heed()
+        outcome = self._finish()
+        self._heed()
+        return outcome
+
+    def _heed(self) -> None:
+        """Save and stop, where a signal has come."""
+        if self.signals.received:
+            self._save(wait=True)
+            kept = f"saved at step {self.progress.step}" if self.saves else "nothing is saved"
+            raise Interrupted(self.signals.received, kept)
 
     def _more(self) -> bool:
         patience = self.run_.patience
@@ -133,8 +144,9 @@ class _Loop:
     def _count(self, step: int, sums: Mapping[str, tuple[float, float]]) -> None:
         """Add a step to the sums since the last log line; one by one, so that no cut shows."""
         total, count = sums["loss"]
-        if not math.isfinite(total / count):
-            raise NotFinite(f"loss is {total / count} at step {step}")
+        loss = total / count if count else math.nan
+        if not math.isfinite(loss):
+            raise NotFinite(f"loss is {loss} at step {step}")
         self.progress.sums = metric.add(self.progress.sums, sums)
 
     def _log(self, step: int, seconds: float) -> None:
@@ -169,6 +181,8 @@ class _Loop:
     def _save(self, *, wait: bool) -> None:
         if self.saves:
             host = self.program.fetch(self.state)
+            if not _all_finite(host.params):
+                raise NotFinite(f"parameters are not finite after step {self.progress.step}")
             judged = self.progress.judged
             objective = judged[1] if judged and judged[0] == self.progress.step else None
             self.saves.save(host, self.progress.to_json(), objective, wait=wait)
@@ -176,10 +190,12 @@ class _Loop:
     def _finish(self) -> Outcome:
         """Judge the last or the best weights on every evaluation set, exactly."""
         progress, host = self.progress, self.program.fetch(self.state)
-        if self.run_.weights == "best" and self.saves:
-            self._save(wait=True)
-            best = self.saves.best(host)
-            host = best.state if best else host
+        self._save(wait=True)  # early stopping may end between two saves
+        if self.run_.weights == "best":
+            best = self.saves.best(host) if self.saves else None
+            if best is None:
+                raise UserError("--run.weights=best: no whole checkpoint holds the best weights")
+            host = best.state
         state = self.program.place(host)
         values = dict(progress.latest)
         for name in self.program.task.evals:
@@ -199,6 +215,10 @@ class _Loop:
 def _at(step: int, sums: tuple[Any, Any]) -> tuple[float, float]:
     total, count = sums
     return float(total[step]), float(count[step])
+
+
+def _all_finite(tree: Any) -> bool:
+    return all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(tree))
 
 
 def _finite(values: Mapping[str, float], step: int) -> None:

@@ -171,7 +171,7 @@ class Program:
             call = self._evaluation(name, evaluate_step)
             for drawn in self._evaluation_batches(name):
                 out = call(state, self.constants, dev.put(drawn, self.devices))
-                sums = metric.add(sums, dev.first(out))
+                sums = metric.add(sums, jax.tree.map(float, dev.first(out)))
         values = metric.divide(sums, f"{name}/")
         if self.task.score:
             outputs, batch = self.predict(state, name)

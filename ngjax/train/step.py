@@ -7,6 +7,7 @@ on (seed, step, slot), never on the device.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,10 +40,10 @@ def batch_loss(
 
 
 def _computed_in(dtype: str, params: Any, batch: Batch) -> tuple[Any, Batch]:
-    """Parameters and batch in bfloat16 where that is asked; a mask is a count and keeps float32."""
+    """Parameters and batch in bfloat16 where that is asked; counts and answers keep float32."""
     if dtype != "bfloat16":
         return params, batch
-    low = {k: v if k == "mask" else cast(v, jnp.bfloat16) for k, v in batch.items()}
+    low = {k: v if k in ("mask", "targets") else cast(v, jnp.bfloat16) for k, v in batch.items()}
     return cast(params, jnp.bfloat16), low
 
 
@@ -175,13 +176,13 @@ def judged(state: State, ema: float) -> tuple[Any, Any]:
     if not ema:
         return state.params, state.extra
     current = {"params": state.params, "extra": state.extra}
-    weight = 1 - ema ** jnp.asarray(state.step, jnp.float32)
 
     def corrected(v: Array, theta: Array) -> Array:
         if not jnp.issubdtype(theta.dtype, jnp.floating):
             return theta
-        safe = jnp.where(state.step > 0, weight, 1).astype(v.dtype)
-        return jnp.where(state.step > 0, v / safe, theta)
+        t = jnp.maximum(state.step, 1).astype(v.dtype)
+        weight = -jnp.expm1(t * math.log(ema))  # 1 - beta^t loses its digits where beta is near 1
+        return jnp.where(state.step > 0, v / weight, theta)
 
     average = jax.tree.map(corrected, state.ema, current)
     return average["params"], average["extra"]

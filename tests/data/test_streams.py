@@ -74,5 +74,5 @@ def test_nothing_to_predict():
 
 
 def test_no_rows_are_refused():
-    with pytest.raises(UserError, match="--run.batch_size=0"):
+    with pytest.raises(UserError, match=r"--run\.batch_size=0"):
         streams(np.arange(100), 0, 8)
