@@ -83,21 +83,22 @@ def parse(argv: Sequence[str]) -> list[str]:
     except flags.UnrecognizedFlagError as error:
         near = cfg.nearest(error.flagname, FLAGS)
         _exit(f"--{error.flagname}: no such flag{near}", 2)
-    except (flags.Error, UserError) as error:
+    except (flags.Error, UserError, UnicodeDecodeError) as error:
         _exit(" ".join(str(error).split()), 2)
     return [argv[0], *asked]
 
 
 def _define_for(argv: Sequence[str]) -> None:
-    """Find --experiment among words not parsed yet, and define its knobs."""
+    """Find --experiment, the last one, among words not parsed yet, and define its knobs."""
+    value = None
     for here, word in enumerate(argv):
-        name, equals, value = word.partition("=")
-        if name.lstrip("-") == "experiment" and name.startswith("-"):
-            value = value if equals else "".join(argv[here + 1 : here + 2])
-            from ngjax.experiment.catalogue import load
+        name, equals, after = word.partition("=")
+        if name in ("--experiment", "-experiment"):
+            value = after if equals else "".join(argv[here + 1 : here + 2])
+    if value is not None:
+        from ngjax.experiment.catalogue import load
 
-            define_knobs(load(value).config)
-            return
+        define_knobs(load(value).config)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -115,8 +116,10 @@ def main(argv: Sequence[str]) -> None:
         _exit(f"{FLAGS.experiment}: {error}; try a smaller --optimizer.learning_rate", 3)
     except Interrupted as stop:
         _exit(f"{stop}; the same command goes on from there", stop.exit_code)
+    except OSError as error:
+        _exit(f"{error.filename or FLAGS.workdir}: {error.strerror or error}", 2)
     except KeyboardInterrupt:
-        _exit("stopped before training began; nothing is saved", 130)
+        _exit("stopped; what was saved before is whole, and the same command goes on", 130)
     sys.exit(code)
 
 

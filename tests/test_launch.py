@@ -77,12 +77,11 @@ def test_a_mistake_is_answered_in_one_line_and_leaves_nothing(words, message, tm
 
 def test_a_flagfile_may_hold_the_experiment_and_its_knobs(tmp_path):
     flags = tmp_path / "flags.txt"
-    flags.write_text("--experiment=optimizers\n--smoke\n--arms=adam\n--nocentralised\n")
     flags.write_text("--experiment=optimizers\n--smoke\n--arms=adam,momentum\n--hidden=5,4\n")
     done = launch(f"--flagfile={flags}", f"--workdir={tmp_path / 'run'}")
     assert done.returncode == 0, done.stderr
     config = json.loads((tmp_path / "run" / "config.json").read_text())
-    assert config["config"]["hidden"] == [5, 4]
+    assert config["arms"]["adam"]["hidden"] == [5, 4]
     again = launch(f"--flagfile={flags}", f"--workdir={tmp_path / 'run'}")
     assert again.returncode == 0 and "holds this run, complete" in again.stdout
 

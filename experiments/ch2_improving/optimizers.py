@@ -56,6 +56,11 @@ class Config:
     optimizer: optim.Optimizer = optim.Optimizer(rule="adam", learning_rate=1e-3)
     run: Run = Run(epochs=15, batch_size=64)
 
+    def __post_init__(self) -> None:
+        """Refuse what no network can be."""
+        if min(self.hidden, default=1) < 1:
+            raise ValueError(f"hidden: every layer needs a unit, got {self.hidden}")
+
 
 def centralise() -> optax.GradientTransformation:
     """dW := dW - mean of dW over the inputs of each unit (Yong et al. 2020).
@@ -80,7 +85,7 @@ def centralise() -> optax.GradientTransformation:
 
 def build(config: Config) -> Task:
     """The Task."""
-    held = data.load(config.data)
+    held = data.load(config.data, kinds=("images", "table"))
     constants: dict[str, Any] = data.constants(held)
     scale = np.float32(constants["train"]["inputs"].max())
     model = MLP((*config.hidden, len(held.classes)))
@@ -145,25 +150,24 @@ def bowl_path(optimizer: optim.Optimizer, steps: int = BOWL_STEPS) -> np.ndarray
 
 def epochs_to(results: Results, name: str, accuracy: float) -> float:
     """The first epoch whose dev accuracy is that good; infinite where none is."""
-    steps, values = results[name].history("dev/accuracy")
-    reached = steps[values >= accuracy]
-    per_epoch = results[name].config.run.epochs / steps[-1]
-    return float(reached[0] * per_epoch) if len(reached) else float("inf")
+    rows = next(iter(results[name].rows.values()))
+    good = (row["epoch"] for row in rows if row.get("dev/accuracy", 0) >= accuracy)
+    return next(good, float("inf"))
 
 
 def small_batches_learn_sooner(results: Results) -> tuple[bool, str]:
-    """Notes 2.4: mini-batches make progress before a batch has seen all data once."""
+    """Notes 2.4: in as many passes over the data, mini-batches get further than whole batches."""
     batch, mini = results["batch"]["dev/loss"], results["mini_batch"]["dev/loss"]
     return mini < batch, f"dev loss {mini:.3f} by mini-batches, {batch:.3f} by whole batches"
 
 
 def batch_is_smooth(results: Results) -> tuple[bool, str]:
-    """Notes 2.4: the cost of batch descent falls at every step, that of one example jumps about."""
+    """Notes 2.4: the cost of batch descent only falls, that of single examples jumps about."""
     rough = {}
     for name in ("batch", "stochastic"):
         cost = results[name].history("train/loss")[1]
         rough[name] = float((np.diff(cost) > 0).mean())
-    told = ", ".join(f"{share:.0%} of steps up ({name})" for name, share in rough.items())
+    told = ", ".join(f"{share:.0%} of log lines up ({name})" for name, share in rough.items())
     return rough["batch"] == 0 and rough["stochastic"] > 0.2, told
 
 

@@ -44,6 +44,11 @@ class Config:
     optimizer: optim.Optimizer = optim.Optimizer(rule="adam", learning_rate=2e-3, schedule="cosine")
     run: Run = Run(epochs=60, batch_size=64)
 
+    def __post_init__(self) -> None:
+        """Refuse what no picture can be."""
+        if not 0 <= self.shift < SIDE:
+            raise ValueError(f"shift: must be in 0 ... {SIDE - 1}, got {self.shift}")
+
 
 def field(images: np.ndarray) -> np.ndarray:
     """Images of any side up to 32 in the middle of a 32x32 field, as the paper has them.
@@ -79,7 +84,7 @@ def shifter(most: int) -> data.Augment | None:
 
 def build(config: Config) -> Task:
     """The Task."""
-    held = data.load(config.data)
+    held = data.load(config.data, kinds=("images",))
     channels = TINTS[config.variant]
     constants: dict[str, Any] = data.constants(held)
     for part in constants.values():
@@ -170,7 +175,7 @@ def figures(results: Results) -> Iterator[Picture]:
         yield Picture(
             f"filters-{name}",
             f"The 5x5 filters that {first} of arm {name} learned.",
-            draw.filters(arm.state.params[first]["kernel"]),
+            draw.filters(arm.params[first]["kernel"]),
         )
         matrix = np.zeros((len(classes), len(classes)), int)
         np.add.at(matrix, (truth, guess), 1)

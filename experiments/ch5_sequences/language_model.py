@@ -42,7 +42,7 @@ class Config:
     depth: int = 1  # layers (notes 5.7)
     embedding: int = 32  # features of a character's vector
     length: int = 64  # T, characters between two truncations of the gradient
-    dropout: float = 0.0  # share of units dropped between layers
+    dropout: float = 0.0  # share of units dropped: word vectors, between layers, before softmax
     judged: int = 2048  # characters of an evaluation window, each started from nothing
     sampled: int = 600  # characters of a sample in the report
     data: data.Data = data.Data(name="python_docs", dev=0.05, test=0.1)
@@ -51,9 +51,17 @@ class Config:
     )
     run: Run = Run(epochs=8, batch_size=32)
 
+    def __post_init__(self) -> None:
+        """Refuse what no network can be."""
+        for name in ("width", "depth", "embedding", "length", "judged", "sampled"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: must be 1 or more, got {getattr(self, name)}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout: must be in [0, 1), got {self.dropout}")
+
 
 def vocabulary(held: data.Dataset) -> data.Vocabulary:
-    """The characters of all parts, and the token that ends a text."""
+    """The alphabet, of all parts so that none is unknown, and the token that ends a text."""
     return data.Vocabulary.of_characters(
         held.train.inputs + held.dev.inputs + held.test.inputs, special=(data.EOS,)
     )
@@ -72,7 +80,7 @@ def encoded(held: data.Dataset, words: data.Vocabulary) -> dict[str, np.ndarray]
 
 def build(config: Config) -> Task:
     """The Task."""
-    held = data.load(config.data)
+    held = data.load(config.data, kinds=("text",))
     words = vocabulary(held)
     ids = encoded(held, words)
     model = network(config, words)
@@ -134,7 +142,7 @@ def network(config: Config, words: data.Vocabulary) -> LanguageModel:
 
 
 def gates_beat_plain(results: Results) -> tuple[bool, str]:
-    """Notes 5.4: gates remember over long distances what a plain RNN forgets."""
+    """Notes 5.4: gates remember what a plain RNN forgets, and so predict text better."""
     nats = {name: results[name]["test/loss"] for name in ("rnn", "gru", "lstm")}
     told = ", ".join(f"{name} {value:.3f}" for name, value in nats.items())
     return max(nats["gru"], nats["lstm"]) < nats["rnn"], f"nats per character on test: {told}"
@@ -172,7 +180,7 @@ def texts(results: Results) -> Iterator[Text]:
         rows.append(f"{name:12}{nats:16.4f}{nats / math.log(2):16.4f}{math.exp(nats):12.3f}")
     yield Text("Surprise on the test text", "\n".join(rows))
     for name, arm in results.items():
-        for temperature, text in samples(arm.config, arm.state.params).items():
+        for temperature, text in samples(arm.config, arm.params).items():
             yield Text(f"Arm {name} writes, temperature {temperature}", text)
     yield Text("Data", data.load(results.only.config.data).notes)
 

@@ -17,23 +17,37 @@ from ngjax.types import UserError
 PARTS = ("train", "dev", "test")
 
 
-def load(config: Data) -> Dataset:
+def load(config: Data, *, kinds: tuple[str, ...] = (), classes: int = 0) -> Dataset:
     """Find, check, read, shorten and split a data set: a function of its files and the config.
 
     The origin's own dev and test sets stay as they are; what it lacks is held out of its training
     examples, each class in proportion (a text is cut in stretches: first train, then dev, then
     test).
 
+    Args:
+        config: which set, and how it is split.
+        kinds: "images", "table", "text": those that the caller can use; none: any.
+        classes: how many classes the caller needs; 0: any.
+
     Raises:
-        UserError: no such set, a missing or malformed file, or a split that leaves no train set.
+        UserError: no such set, one of another kind, a missing or malformed file, or a split that
+            leaves no train set.
     """
     item = entry(config.name)
     if config.size and item.kind != "images":
         raise UserError(f"--data.size={config.size}: {item.name} holds no images; leave it at 0")
+    if kinds and item.kind not in kinds:
+        raise UserError(
+            f"--data.name={config.name}: is {item.kind}; this needs {' or '.join(kinds)}"
+        )
     parts = item.reader(locate(item, config.directory), config.size)
     parts = _each(parts, lambda split: _limited(split, config.limit))
     if config.size:
         parts = _each(parts, lambda split: Split(resize(split.inputs, config.size), split.targets))
+    if classes and len(parts.classes) != classes:
+        raise UserError(
+            f"--data.name={config.name}: has {len(parts.classes)} classes; this needs {classes}"
+        )
     splits, notes = _split(parts, config)
     return Dataset(
         name=item.name,

@@ -13,7 +13,8 @@ from ngjax.experiment.catalogue import load
 from ngjax.experiment.spec import Experiment
 from ngjax.train import devices as dev
 from ngjax.train.program import Program
-from ngjax.types import UserError
+from ngjax.train.settings import Plan as Steps
+from ngjax.types import Task, UserError
 
 HERE_ONLY = ("data.directory",)  # knobs that say where, not what: two machines may differ in them
 
@@ -65,15 +66,39 @@ def plan(request: Request) -> Plan:
     smoke = experiment.smoke if request.smoke else ()
     layers = {arm: (*smoke, *request.overrides, *experiment.arms[arm]) for arm in chosen}
     arms = {arm: cfg.override(experiment.config, layer) for arm, layer in layers.items()}
+    tasks = {arm: experiment.build(c) for arm, c in arms.items()} if experiment.build else {}
     devices = tuple(dev.select(request.devices))
-    programs = {}
-    if experiment.build:
-        programs = {arm: Program(experiment.build(c), c.run, devices) for arm, c in arms.items()}
+    if request.devices is None:
+        devices = devices[: _sharing(tasks, arms, len(devices))]
+    programs = {arm: Program(task, arms[arm].run, devices) for arm, task in tasks.items()}
+    for program in programs.values():
+        _check_objective(experiment, program)
     default = Path("runs") / (request.name + ("-smoke" if request.smoke else ""))
     folder = request.workdir or default
     made = Plan(request, experiment, config, arms, programs, folder, devices)
-    _check_folder(made)
+    check_folder(made)
     return made
+
+
+def _sharing(tasks: Mapping[str, Task], arms: Mapping[str, Any], most: int) -> int:
+    """The largest number of devices that every arm's batch divides over."""
+    sizes = [
+        Steps.of(arms[arm].run, task.train.size).batch_size // arms[arm].run.accumulate
+        for arm, task in tasks.items()
+        if task.train
+    ]
+    return next(n for n in range(most, 0, -1) if all(size % n == 0 for size in sizes))
+
+
+def _check_objective(experiment: Experiment, program: Program) -> None:
+    """Best weights and patience need the objective to be measured as the run goes."""
+    split, run = experiment.objective[0].partition("/")[0], program.run
+    if split != "train" and "dev" not in program.task.evals:
+        for flag, asked in (("weights=best", run.weights == "best"), ("patience", run.patience)):
+            if asked:
+                raise UserError(
+                    f"--run.{flag}: looks at {experiment.objective[0]}, and there is no dev set"
+                )
 
 
 def _chosen_arms(experiment: Experiment, request: Request) -> tuple[str, ...]:
@@ -94,36 +119,55 @@ def _chosen_arms(experiment: Experiment, request: Request) -> tuple[str, ...]:
 
 
 def identity(made: Plan) -> dict[str, Any]:
-    """What makes two runs the same run; arms and seeds may be added to a folder later."""
-    flat = cfg.flatten(made.config)
-    where = {path: flat.pop(path) for path in HERE_ONLY if path in flat}
-    return {
-        "experiment": made.request.name,
-        "smoke": made.request.smoke,
-        "config": json.loads(json.dumps(flat)),
-        "where": where,
-    }
+    """What makes two runs the same run, arm by arm: arms and seeds may be added to a folder."""
+    arms = {arm: _what(config) for arm, config in made.arms.items()}
+    return {"experiment": made.request.name, "smoke": made.request.smoke, "arms": arms}
 
 
-def _check_folder(made: Plan) -> None:
-    if made.folder.exists() and not made.folder.is_dir():
-        raise UserError(f"--workdir={made.folder}: is a file; choose another --workdir")
-    path = made.folder / "config.json"
+def _what(config: Any) -> dict[str, Any]:
+    """The knobs of an arm as JSON has them, but for those that say where."""
+    flat = {path: value for path, value in cfg.flatten(config).items() if path not in HERE_ONLY}
+    return json.loads(json.dumps(flat))
+
+
+def recorded(folder: Path) -> dict[str, Any]:
+    """The identity that a folder holds; empty where it holds none.
+
+    Raises:
+        UserError: its config.json is none of ours.
+    """
+    path = folder / "config.json"
     if not path.exists():
-        return
+        return {}
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
-        old = before["config"]
-    except (json.JSONDecodeError, KeyError, TypeError):
+        before["experiment"], before["smoke"], before["arms"].items()
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f"{path}: not a config of ngjax; choose another --workdir") from None
-    now = identity(made)
-    differs = [k for k in ("experiment", "smoke") if before.get(k) != now[k]]
-    differs += [k for k in {*old, *now["config"]} if old.get(k) != now["config"].get(k)]
+    return before
+
+
+def check_folder(made: Plan) -> dict[str, Any]:
+    """Refuse a folder of another run; returns the identity of the folder with this run in it.
+
+    Raises:
+        UserError: it is a file, or holds another experiment or another config of an arm.
+    """
+    if made.folder.exists() and not made.folder.is_dir():
+        raise UserError(f"--workdir={made.folder}: is a file; choose another --workdir")
+    before, now = recorded(made.folder), identity(made)
+    if not before:
+        return now
+    differs = {k for k in ("experiment", "smoke") if before[k] != now[k]}
+    for arm, knobs in now["arms"].items():
+        old = before["arms"].get(arm, knobs)
+        differs |= {k for k in {*old, *knobs} if old.get(k) != knobs.get(k)}
     if differs:
         raise UserError(
             f"--workdir={made.folder}: holds a run with another {', '.join(sorted(differs)[:3])}; "
             "choose another --workdir or delete that one"
         )
+    return {**now, "arms": {**before["arms"], **now["arms"]}}
 
 
 def finished(made: Plan) -> dict[str, Any] | None:

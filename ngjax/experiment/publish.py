@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ngjax import config as cfg
 from ngjax.experiment.catalogue import module
-from ngjax.experiment.results import Arm, Results, Verdict
+from ngjax.experiment.results import Arm, NotAsked, Results, Verdict
 from ngjax.experiment.spec import claim_text
 from ngjax.report import figures as draw
 from ngjax.report import page, summary
@@ -36,7 +39,7 @@ def publish(
     arms = [_arm(made, arm) for arm in results.values()]
     claims = [_claim(made, name, verdict) for name, verdict in verdicts.items()]
     pictures = list(_pictures(made, results)) if status == "complete" else []
-    texts = made.experiment.texts(results) if made.experiment.texts and pictures else ()
+    texts = list(_whole(made.experiment.texts, results)) if status == "complete" else []
     page.write(
         made.folder / "report.html",
         page.Page(
@@ -51,13 +54,28 @@ def publish(
             claims=claims,
             figures=pictures,
             texts=[page.Text(text.title, text.text) for text in texts],
-            config={path: cfg.write(v) for path, v in cfg.flatten(made.config).items()},
+            config={path: cfg.write(v) for path, v in cfg.flatten(_shown(made)).items()},
         ),
     )
     objective = made.experiment.objective
     tree = summary.summarise(made.request.name, status, objective, environment, arms, claims)
+    others = {arm: found for arm, found in _before(made.folder).items() if arm not in made.arms}
+    tree["arms"] = {**others, **tree["arms"]}
     summary.write_json(made.folder / "summary.json", tree)
     return tree
+
+
+def _shown(made: Plan) -> Any:
+    """The config of the first arm: what ran, a smoke run's changes included."""
+    return next(iter(made.arms.values()))
+
+
+def _before(folder: Path) -> dict[str, Any]:
+    """Arms that the folder's summary holds already: what one command found, another keeps."""
+    try:
+        return json.loads((folder / "summary.json").read_text(encoding="utf-8"))["arms"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def _arm(made: Plan, arm: Arm) -> reported.Arm:
@@ -85,10 +103,18 @@ def _pictures(made: Plan, results: Results) -> Iterator[page.Figure]:
         path = folder / "curves.png"
         draw.save(_curves(made, results), path)
         yield page.Figure("Learning curves", "Every arm as it trained.", path)
-    for picture in made.experiment.figures(results) if made.experiment.figures else ():
+    for picture in _whole(made.experiment.figures, results):
         path = folder / f"{picture.name}.png"
         draw.save(picture.figure, path)
         yield page.Figure(picture.name.replace("-", " "), picture.caption, path)
+
+
+def _whole(tell: Callable[[Results], Iterable[Any]] | None, results: Results) -> Iterator[Any]:
+    """What a topic draws or says, up to where it asks for what this run does not have."""
+    try:
+        yield from tell(results) if tell else ()
+    except NotAsked as missing:
+        print(f"warning: the report is without some pictures: {missing}", file=sys.stderr)
 
 
 def _curves(made: Plan, results: Results) -> Any:

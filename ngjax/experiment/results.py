@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ngjax.train.step import judged
 from ngjax.types import Task
 
 
@@ -80,6 +81,11 @@ class Arm:
             raise NotAsked(f"arm {self.name} never logged {metric}")
         steps, values = zip(*points, strict=True)
         return np.asarray(steps), np.asarray(values)
+
+    @property
+    def params(self) -> Any:
+        """The weights that were judged under the first seed: averaged ones where a run asks."""
+        return judged(self.state, self.config.run.ema)[0]
 
     @property
     def state(self) -> Any:

@@ -12,15 +12,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ngjax.experiment.plan import Plan, identity
+import numpy as np
+
+from ngjax.experiment.plan import Plan, check_folder
 from ngjax.experiment.publish import publish
-from ngjax.experiment.results import Arm, Results, Verdict, judge
+from ngjax.experiment.results import Arm, NotAsked, Results, Verdict, judge
 from ngjax.report.metrics_log import MetricsLog
 from ngjax.report.progress import Progress
 from ngjax.report.summary import write_json
 from ngjax.train.engine import fit, restore
+from ngjax.train.program import Program
 from ngjax.train.record import Hooks, NotFinite, Outcome
-from ngjax.train.signals import Interrupted
+from ngjax.train.signals import Interrupted, Signals
 from ngjax.types import UserError
 
 
@@ -40,31 +43,35 @@ def run(made: Plan) -> dict[str, Any]:
         (made.folder / ".lock").touch()
     except OSError as error:
         raise UserError(f"--workdir={made.folder}: {error.strerror}; choose another") from None
-    with _lock(made.folder), MetricsLog(made.folder) as log:
-        write_json(made.folder / "config.json", identity(made))
+    arms: dict[str, Arm] = {}
+    with _lock(made.folder), Signals() as signals, MetricsLog(made.folder) as log:
+        write_json(made.folder / "config.json", check_folder(made))
         try:
-            results = Results({arm: _run_arm(made, arm, log) for arm in made.arms})
+            for arm in made.arms:
+                publish(made, Results(arms), {}, command, status="running")
+                arms[arm] = _run_arm(made, arm, log, signals)
         except (Interrupted, NotFinite) as stop:
-            publish(made, Results({}), {}, command, status=str(stop))
+            publish(made, Results(arms), {}, command, status=str(stop))
             raise
+        results = Results(arms)
         return publish(made, results, _verdicts(made, results), command)
 
 
 def _verdicts(made: Plan, results: Results) -> dict[str, Verdict]:
-    claims = made.experiment.claims
+    verdicts = judge(made.experiment.claims, results)  # also in a smoke run, where one may break
     if made.request.smoke:
-        return {name: Verdict(None, "a smoke run proves nothing") for name in claims}
-    return judge(claims, results)
+        return {name: Verdict(None, "a smoke run proves nothing") for name in verdicts}
+    return verdicts
 
 
-def _run_arm(made: Plan, arm: str, log: Any) -> Arm:
+def _run_arm(made: Plan, arm: str, log: MetricsLog, signals: Signals) -> Arm:
     config = made.arms[arm]
     if made.experiment.run:
         found = {seed: dict(made.experiment.run(config, seed)) for seed in made.seeds}
         outcomes = {seed: _computed(values) for seed, values in found.items()}
         return Arm(arm, config, outcomes, {seed: [] for seed in made.seeds}, found=found)
     program = made.programs[arm]
-    outcomes = {seed: _train(made, arm, seed, log) for seed in made.seeds}
+    outcomes = {seed: _train(made, arm, seed, log, signals) for seed in made.seeds}
     state = outcomes[made.request.seed].state
     return Arm(
         arm,
@@ -72,18 +79,30 @@ def _run_arm(made: Plan, arm: str, log: Any) -> Arm:
         outcomes,
         {seed: log.history(arm, seed) for seed in made.seeds},
         task=program.task,
-        predict=lambda name: program.predict(program.place(state), name),
+        predict=lambda name: _predicted(program, state, name),
     )
+
+
+def _predicted(program: Program, state: Any, name: str) -> tuple[Any, dict[str, np.ndarray]]:
+    if name not in program.task.evals:
+        raise NotAsked(f"there is no {name} set")
+    return program.predict(program.place(state), name)
 
 
 def _computed(values: Mapping[str, Any]) -> Outcome:
     """A topic that trains nothing, in the terms of one that does."""
-    metrics = {name: float(v) for name, v in values.items() if isinstance(v, int | float)}
+    metrics = {
+        name: float(value)
+        for name, value in values.items()
+        if not isinstance(value, str | bytes | bool | Mapping)
+        and np.ndim(value) == 0
+        and np.issubdtype(np.asarray(value).dtype, np.number)
+    }
     digest = hashlib.sha256(json.dumps(metrics, sort_keys=True).encode()).hexdigest()
     return Outcome(metrics, 0, 0.0, 0.0, digest, None)
 
 
-def _train(made: Plan, arm: str, seed: int, log: Any) -> Outcome:
+def _train(made: Plan, arm: str, seed: int, log: MetricsLog, signals: Signals) -> Outcome:
     with Progress(f"{made.request.name} {arm} seed {seed}") as progress:
         hooks = Hooks(
             write=lambda step, epoch, seconds, values: log.write(
@@ -94,7 +113,14 @@ def _train(made: Plan, arm: str, seed: int, log: Any) -> Outcome:
         )
         folder = checkpoints(made.folder, arm, seed)
         objective = made.experiment.objective
-        return fit(made.programs[arm], seed, objective=objective, folder=folder, hooks=hooks)
+        return fit(
+            made.programs[arm],
+            seed,
+            objective=objective,
+            folder=folder,
+            hooks=hooks,
+            signals=signals,
+        )
 
 
 def checkpoints(folder: Path, arm: str, seed: int) -> Path:

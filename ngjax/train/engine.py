@@ -169,7 +169,8 @@ class _Loop:
             return False
         sign = 1 if mode == "max" else -1
         better = progress.best is None or sign * value > sign * progress.best
-        progress.judged = (progress.step, value)
+        if better:  # a tie is none: the first of equals stays the best, resumed or not
+            progress.judged = (progress.step, value)
         progress.best, progress.stale = (
             (value, 0) if better else (progress.best, progress.stale + 1)
         )

@@ -32,7 +32,7 @@ class Program:
         """Check what can be checked before anything is written.
 
         Raises:
-            UserError: a batch that the devices do not divide, or accumulation under L-BFGS.
+            UserError: a batch that the devices do not divide, a part that names no parameter.
         """
         self.task, self.run, self.devices = task, run, devices
         self.plan = Plan.of(run, task.train.size if task.train else None)

@@ -36,7 +36,7 @@ class Progress:
     latest: dict[str, float] = dataclasses.field(
         default_factory=dict
     )  # newest value of each metric
-    judged: tuple[int, float] | None = None  # (step, objective) of the newest evaluation
+    judged: tuple[int, float] | None = None  # (step, objective) of the best evaluation
     best: float | None = None
     stale: int = 0  # evaluations since the best
 

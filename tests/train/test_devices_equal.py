@@ -110,7 +110,7 @@ def test_accumulation_changes_nothing_but_memory():
 
 @pytest.mark.parametrize("devices", [1, 8])
 def test_lbfgs_searches_the_global_line(devices):
-    """Full batch: the optimum of a convex cost, where its gradient over all examples vanishes."""
+    """Full batch: far down in twelve steps, and the same way on any devices."""
 
     def tx(hyper):
         del hyper
