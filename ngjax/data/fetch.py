@@ -117,8 +117,8 @@ def download(url: str, file: File, path: Path) -> None:
         OSError: no network, no such address, no room.
         ValueError: what came is not the file that was expected.
     """
-    print(f"downloading {url} ({file.size / 1e6:.1f} MB) to {path}", file=sys.stderr)
     with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
+        print(f"downloading {url} ({file.size / 1e6:.1f} MB) to {path}", file=sys.stderr)
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
