@@ -67,7 +67,11 @@ class Checkpoints:
         policy = keeping.AnyPreservationPolicy(
             [
                 keeping.LatestN(keep),
-                keeping.BestN(get_metric_fn=lambda m: self._sign * m["objective"], n=1),
+                keeping.BestN(
+                    get_metric_fn=lambda metrics: self._sign * metrics["objective"],
+                    n=1,
+                    keep_checkpoints_without_metrics=False,  # those that were no new best
+                ),
             ]
         )
         options = ocp.CheckpointManagerOptions(
