@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,9 @@ flags.DEFINE_boolean("strict", False, "exit with 1 where a claim of the notes do
 flags.DEFINE_string("workdir", None, "the run folder; default runs/<experiment>")
 flags.DEFINE_string("data_dir", None, "where data sets are found, and downloads go")
 flags.DEFINE_integer("devices", None, "how many devices; on a CPU, that many host devices", 1)
+flags.DEFINE_string("coordinator", None, "host:port of process 0, where several make one run")
+flags.DEFINE_integer("num_processes", None, "of how many processes, mostly one a host", 1)
+flags.DEFINE_integer("process_id", None, "which of them this is; 0 writes the run folder", 0)
 flags.DEFINE_boolean("smoke", False, "a run of seconds that only shows that everything works")
 flags.DEFINE_enum("mode", "train", ["train", "eval"], "eval: judge saved weights, write nothing")
 flags.DEFINE_boolean("ledger", False, "print the notes' checkable claims, ours and the verdicts")
@@ -120,6 +124,7 @@ def main(argv: Sequence[str]) -> None:
         _exit(f"{error.filename or FLAGS.workdir}: {error.strerror or error}", 2)
     except KeyboardInterrupt:
         _exit("stopped; what was saved before is whole, and the same command goes on", 130)
+    _leave_together()
     sys.exit(code)
 
 
@@ -138,11 +143,13 @@ def _do(asks_help: bool) -> int:
 
     made = plan.plan(_request(plan))
     if FLAGS.mode == "eval":
-        return console.print_evaluation(runner.evaluate(made))
+        found = runner.evaluate(made)
+        return 0 if FLAGS.process_id else console.print_evaluation(found)
     summary = plan.finished(made)
-    if summary:
+    if summary and not FLAGS.process_id:
         return console.print_finished(summary, made.folder, FLAGS.strict)
-    return console.print_results(runner.run(made), made.folder, FLAGS.strict)
+    summary = summary or runner.run(made)
+    return 0 if FLAGS.process_id else console.print_results(summary, made.folder, FLAGS.strict)
 
 
 def _start_jax() -> None:
@@ -151,10 +158,46 @@ def _start_jax() -> None:
 
     if FLAGS.devices:
         jax.config.update("jax_num_cpu_devices", FLAGS.devices)
+    _join_hosts(jax)
     if FLAGS.cache_dir:
         jax.config.update("jax_compilation_cache_dir", str(Path(FLAGS.cache_dir).expanduser()))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _join_hosts(jax: Any) -> None:
+    """Make one run of several processes; nothing to do where there is but this one."""
+    names = ("coordinator", "num_processes", "process_id")
+    given = [name for name in names if FLAGS[name].value is not None]
+    if not given:
+        return
+    for name in names:
+        if name not in given:
+            raise UserError(f"--{given[0]}: give --{name} too; several processes need all three")
+    if FLAGS.process_id >= FLAGS.num_processes:
+        raise UserError(f"--process_id={FLAGS.process_id}: must be below {FLAGS.num_processes}")
+    if not FLAGS.coordinator.rpartition(":")[2].isdigit():
+        raise UserError(f"--coordinator={FLAGS.coordinator}: write host:port")
+    jax.config.update("jax_enable_preemption_service", False)  # it would swallow SIGTERM
+    jax.distributed.initialize(
+        FLAGS.coordinator,
+        FLAGS.num_processes,
+        FLAGS.process_id,
+        local_device_ids=range(FLAGS.devices) if FLAGS.devices else None,
+        cluster_detection_method="deactivate",  # the flags have said it all
+        heartbeat_timeout_seconds=30,
+    )
+
+
+def _leave_together(patience: float = 10.0) -> None:
+    """Wait for the other processes: one that went first would take them with it.
+
+    Not for long: they may be waiting for this one, in a step that it will never take.
+    """
+    if FLAGS.is_parsed() and FLAGS.coordinator and "jax" in sys.modules:
+        leaving = threading.Thread(target=sys.modules["jax"].distributed.shutdown, daemon=True)
+        leaving.start()
+        leaving.join(patience)
 
 
 def _request(plan: Any) -> Any:
@@ -180,6 +223,7 @@ def _request(plan: Any) -> Any:
 def _exit(line: str, code: int) -> None:
     print(f"launch.py: {line}", file=sys.stderr, flush=True)
     sys.stdout.flush()
+    _leave_together()
     os._exit(code)  # at once: libraries with threads add tracebacks to an ordinary exit
 
 

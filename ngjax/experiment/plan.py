@@ -69,7 +69,7 @@ def plan(request: Request) -> Plan:
     tasks = {arm: experiment.build(c) for arm, c in arms.items()} if experiment.build else {}
     devices = tuple(dev.select(request.devices))
     if request.devices is None:
-        devices = devices[: _sharing(tasks, arms, len(devices))]
+        devices = tuple(dev.select(_sharing(tasks, arms, devices)))
     programs = {arm: Program(task, arms[arm].run, devices) for arm, task in tasks.items()}
     for program in programs.values():
         _check_objective(experiment, program)
@@ -77,17 +77,22 @@ def plan(request: Request) -> Plan:
     folder = request.workdir or default
     made = Plan(request, experiment, config, arms, programs, folder, devices)
     check_folder(made)
+    if not dev.alike(lambda: _asked(made)):
+        raise UserError("--process_id: give every process the same other flags, and one --workdir")
     return made
 
 
-def _sharing(tasks: Mapping[str, Task], arms: Mapping[str, Any], most: int) -> int:
-    """The largest number of devices that every arm's batch divides over."""
+def _sharing(tasks: Mapping[str, Task], arms: Mapping[str, Any], devices: dev.Devices) -> int:
+    """The largest number of each host's devices that every arm's batch divides over."""
     sizes = [
         Steps.of(arms[arm].run, task.train.size).batch_size // arms[arm].run.accumulate
         for arm, task in tasks.items()
         if task.train
     ]
-    return next(n for n in range(most, 0, -1) if all(size % n == 0 for size in sizes))
+    most = len(dev.here(devices))
+    hosts = len(devices) // most
+    fitting = (n for n in range(most, 0, -1) if all(size % (n * hosts) == 0 for size in sizes))
+    return next(fitting, 1)
 
 
 def _check_objective(experiment: Experiment, program: Program) -> None:
@@ -116,6 +121,12 @@ def _chosen_arms(experiment: Experiment, request: Request) -> tuple[str, ...]:
             if path in flags:
                 raise UserError(f"--{path}: arm {arm} sets it; leave it out or pick other --arms")
     return chosen
+
+
+def _asked(made: Plan) -> str:
+    """What all processes of a run must have in common, or they would wait for one another."""
+    seeds, done = list(made.seeds), bool(finished(made))
+    return json.dumps([identity(made), seeds, done], sort_keys=True)
 
 
 def identity(made: Plan) -> dict[str, Any]:

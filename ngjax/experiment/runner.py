@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -20,6 +21,7 @@ from ngjax.experiment.results import Arm, NotAsked, Results, Verdict, judge
 from ngjax.report.metrics_log import MetricsLog
 from ngjax.report.progress import Progress
 from ngjax.report.summary import write_json
+from ngjax.train import devices as dev
 from ngjax.train.engine import fit, restore
 from ngjax.train.program import Program
 from ngjax.train.record import Hooks, NotFinite, Outcome
@@ -30,13 +32,17 @@ from ngjax.types import UserError
 def run(made: Plan) -> dict[str, Any]:
     """Train or compute every arm and leave the whole folder behind.
 
+    Of several processes all train, and the first one alone writes.
+
     Returns:
-        The summary as written.
+        The summary as written; an empty one where another process writes it.
 
     Raises:
         NotFinite, Interrupted: from training; summary.json then says so.
         UserError: another run is at work in the folder, or the disk refused.
     """
+    if not dev.leads():
+        return _follow(made)
     command = shlex.join(("python", *made.request.command))
     try:
         made.folder.mkdir(parents=True, exist_ok=True)
@@ -46,15 +52,35 @@ def run(made: Plan) -> dict[str, Any]:
     arms: dict[str, Arm] = {}
     with _lock(made.folder), Signals() as signals, MetricsLog(made.folder) as log:
         write_json(made.folder / "config.json", check_folder(made))
-        try:
-            for arm in made.arms:
-                publish(made, Results(arms), {}, command, status="running")
-                arms[arm] = _run_arm(made, arm, log, signals)
-        except (Interrupted, NotFinite) as stop:
-            publish(made, Results(arms), {}, command, status=str(stop))
-            raise
-        results = Results(arms)
-        return publish(made, results, _verdicts(made, results), command)
+        with _together():
+            try:
+                for arm in made.arms:
+                    publish(made, Results(arms), {}, command, status="running")
+                    arms[arm] = _run_arm(made, arm, log, signals)
+            except (Interrupted, NotFinite) as stop:
+                publish(made, Results(arms), {}, command, status=str(stop))
+                raise
+            results = Results(arms)
+            return publish(made, results, _verdicts(made, results), command)
+
+
+def _follow(made: Plan) -> dict[str, Any]:
+    with Signals() as signals, _together():
+        for arm in made.arms:
+            _run_arm(made, arm, None, signals)
+    return {}
+
+
+@contextlib.contextmanager
+def _together() -> Iterator[None]:
+    """All processes begin when the first one holds the folder, and end when it has written it."""
+    dev.agree()
+    try:
+        yield
+    except (Interrupted, NotFinite):  # these come to all of them; any other may come to one
+        dev.agree()
+        raise
+    dev.agree()
 
 
 def _verdicts(made: Plan, results: Results) -> dict[str, Verdict]:
@@ -64,7 +90,7 @@ def _verdicts(made: Plan, results: Results) -> dict[str, Verdict]:
     return verdicts
 
 
-def _run_arm(made: Plan, arm: str, log: MetricsLog, signals: Signals) -> Arm:
+def _run_arm(made: Plan, arm: str, log: MetricsLog | None, signals: Signals) -> Arm:
     config = made.arms[arm]
     if made.experiment.run:
         found = {seed: dict(made.experiment.run(config, seed)) for seed in made.seeds}
@@ -77,9 +103,9 @@ def _run_arm(made: Plan, arm: str, log: MetricsLog, signals: Signals) -> Arm:
         arm,
         config,
         outcomes,
-        {seed: log.history(arm, seed) for seed in made.seeds},
+        {seed: log.history(arm, seed) if log else [] for seed in made.seeds},
         task=program.task,
-        predict=lambda name: _predicted(program, state, name),
+        predict=lambda name: _predicted(program.here(), state, name),
     )
 
 
@@ -102,7 +128,17 @@ def _computed(values: Mapping[str, Any]) -> Outcome:
     return Outcome(metrics, 0, 0.0, 0.0, digest, None)
 
 
-def _train(made: Plan, arm: str, seed: int, log: MetricsLog, signals: Signals) -> Outcome:
+def _train(made: Plan, arm: str, seed: int, log: MetricsLog | None, signals: Signals) -> Outcome:
+    train = functools.partial(
+        fit,
+        made.programs[arm],
+        seed,
+        objective=made.experiment.objective,
+        folder=checkpoints(made.folder, arm, seed),
+        signals=signals,
+    )
+    if log is None:
+        return train()
     with Progress(f"{made.request.name} {arm} seed {seed}") as progress:
         hooks = Hooks(
             write=lambda step, epoch, seconds, values: log.write(
@@ -111,16 +147,7 @@ def _train(made: Plan, arm: str, seed: int, log: MetricsLog, signals: Signals) -
             rewind=lambda step: log.rewind(arm, seed, step),
             progress=progress.update,
         )
-        folder = checkpoints(made.folder, arm, seed)
-        objective = made.experiment.objective
-        return fit(
-            made.programs[arm],
-            seed,
-            objective=objective,
-            folder=folder,
-            hooks=hooks,
-            signals=signals,
-        )
+        return train(hooks=hooks)
 
 
 def checkpoints(folder: Path, arm: str, seed: int) -> Path:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from ngjax.train.devices import leads
 from ngjax.types import State, UserError
 
 
@@ -177,7 +178,9 @@ class Checkpoints:
 
 
 def _passed_over(path: Path, reason: str) -> None:
-    print(f"warning: checkpoint {path} is damaged ({reason}); trying an older one", file=sys.stderr)
+    if leads():
+        line = f"warning: checkpoint {path} is damaged ({reason}); trying an older one"
+        print(line, file=sys.stderr)
 
 
 def _brief(error: BaseException) -> str:

@@ -4,16 +4,23 @@ A pmapped function sees one device's share. A replicated tree is stacked [N, ...
 [N, parts, B / N / parts, ...], a shared one (constants) lives once on every device and has no axis.
 `parts` is gradient accumulation: a batch is cut into parts first and over devices second, so that
 part j holds the same examples on any number of devices (batch statistics see the same batch).
+
+Several processes, one a host, make one run: N devices of all of them, n of its own. Each deals the
+whole batch, keeps its own rows of it and hands [n, ...] to a pmapped function; sums go over all N.
 """
 
 from __future__ import annotations
 
+import functools
+import operator
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from ngjax.types import AXIS, UserError
@@ -22,7 +29,7 @@ Devices = Sequence[jax.Device]
 
 
 def select(count: int | None = None) -> list[jax.Device]:
-    """The first `count` local devices; all accelerators, or one CPU, where none is said.
+    """The first `count` devices of every process; all accelerators, or one CPU, if none is said.
 
     Raises:
         UserError: more devices than this machine has.
@@ -32,7 +39,49 @@ def select(count: int | None = None) -> list[jax.Device]:
         count = 1 if local[0].platform == "cpu" else len(local)
     if not 1 <= count <= len(local):
         raise UserError(f"--devices={count}: this machine shows {len(local)} {local[0].platform}")
-    return local[:count]
+    every = [jax.local_devices(process_index=p)[:count] for p in range(jax.process_count())]
+    if {len(found) for found in every} != {count}:
+        raise UserError(f"--devices={count}: another host shows fewer; give what all of them have")
+    return [device for found in every for device in found]
+
+
+def here(devices: Devices) -> list[jax.Device]:
+    """Those of the devices that this process has."""
+    return [device for device in devices if device.process_index == jax.process_index()]
+
+
+def own(devices: Devices) -> slice:
+    """Which rows of [N, ...] are this process's."""
+    start = devices.index(here(devices)[0])
+    return slice(start, start + len(here(devices)))
+
+
+def leads() -> bool:
+    """Whether this process is the one that writes and speaks."""
+    return jax.process_index() == 0
+
+
+def agree(*numbers: int) -> tuple[int, ...]:
+    """The largest of what the processes say, number by number; all of them wait until all did."""
+    if jax.process_count() == 1:
+        return numbers
+    said = np.asarray(numbers or (0,), np.int32)
+    most = _largest()(np.broadcast_to(said, (jax.local_device_count(), len(said))))
+    return tuple(int(number) for number in first(most))
+
+
+def alike(tell: Callable[[], str]) -> bool:
+    """Whether what this process tells is what every other one does."""
+    if jax.process_count() == 1:
+        return True
+    said = zlib.crc32(tell().encode()) >> 1  # of 32 bits, so that it may be negated
+    most, least = agree(said, -said)
+    return most == -least
+
+
+@functools.cache
+def _largest() -> Callable[[Any], Any]:
+    return jax.pmap(lambda said: lax.pmax(said, AXIS), axis_name=AXIS)
 
 
 def check_divides(flag: str, batch_size: int, devices: int, parts: int = 1) -> None:
@@ -67,6 +116,23 @@ def parallel(
     )
 
 
+def device_sum(tree: Any) -> Any:
+    """Inside a pmapped function: the sum over all devices, equal to the last bit on each.
+
+    On CPUs one process adds in the order of its devices, and several by a ring that starts
+    elsewhere for every stretch of an array. There they add in that order too, so that the hosts a
+    run is spread over do not show in its result. Accelerators add as their library does.
+    """
+    if jax.process_count() == 1 or jax.default_backend() != "cpu":
+        return lax.psum(tree, AXIS)
+
+    def in_order(leaf: Any) -> Any:
+        rows = lax.all_gather(leaf, AXIS)
+        return lax.scan(lambda s, row: (s + row, None), rows[0], rows[1:])[0]
+
+    return jax.tree.map(in_order, tree)
+
+
 def alone(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function` outside the engine, with AXIS bound to one device, so that psum means identity."""
 
@@ -78,12 +144,12 @@ def alone(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def replicate(tree: Any, devices: Devices) -> Any:
-    """One copy a device: [...] -> [N, ...]."""
-    sharding = _sharding(devices, PartitionSpec(AXIS))
+    """One copy a device: [...] -> [n, ...]."""
+    sharding, copied = _sharding(devices, PartitionSpec(AXIS)), len(here(devices))
 
     def copies(leaf: Any) -> jax.Array:
         leaf = np.asarray(leaf)
-        return jax.device_put(np.broadcast_to(leaf, (len(devices), *leaf.shape)), sharding)
+        return jax.device_put(np.broadcast_to(leaf, (copied, *leaf.shape)), sharding)
 
     return jax.tree.map(copies, tree)
 
@@ -110,9 +176,21 @@ def deal(tree: Any, devices: int, parts: int = 1, axis: int = 0) -> Any:
 
 
 def put(tree: Any, devices: Devices) -> Any:
-    """Host arrays [N, ...] laid out one row a device."""
+    """Host arrays [n, ...], this process's own rows, laid out one row a device."""
     sharding = _sharding(devices, PartitionSpec(AXIS))
     return jax.tree.map(lambda leaf: jax.device_put(leaf, sharding), tree)
+
+
+def whole(tree: Any, devices: Devices) -> Any:
+    """The rows of all devices on the host of every process: [n, ...] -> [N, ...]."""
+    if len(here(devices)) == len(devices) or not jax.tree.leaves(tree):
+        return jax.tree.map(np.asarray, tree)
+    return first(_gather(tuple(devices))(tree))
+
+
+@functools.cache
+def _gather(devices: Devices) -> Callable[[Any], Any]:
+    return parallel(lambda tree: lax.all_gather(tree, AXIS), devices, 0)
 
 
 def undeal(tree: Any) -> Any:
@@ -147,4 +225,4 @@ def cast(tree: Any, dtype: Any) -> Any:
 
 
 def _sharding(devices: Devices, spec: PartitionSpec) -> NamedSharding:
-    return NamedSharding(Mesh(np.array(devices), (AXIS,)), spec)
+    return NamedSharding(Mesh(np.array(here(devices)), (AXIS,)), spec)

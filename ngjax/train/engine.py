@@ -85,6 +85,8 @@ class _Loop:
         saved = saves.latest(host) if saves else None
         if saved:
             host, self.progress = saved.state, Progress.from_json(saved.progress)
+        if not dev.alike(lambda: sha256(host)):
+            raise UserError("--workdir: the hosts start from different states; let them share it")
         hooks.rewind(self.progress.step)
         self.state = program.place(host)
 
@@ -101,11 +103,13 @@ class _Loop:
         return outcome
 
     def _heed(self) -> None:
-        """Save and stop, where a signal has come."""
-        if self.signals.received:
+        """Save and stop, where a signal has come to any process."""
+        received, limit = dev.agree(self.signals.received or 0, -self.limit)
+        self.limit = -limit  # what the slowest can afford: all cut the run into the same calls
+        if received:
             self._save(wait=True)
             kept = f"saved at step {self.progress.step}" if self.saves else "nothing is saved"
-            raise Interrupted(self.signals.received, kept)
+            raise Interrupted(received, kept)
 
     def _more(self) -> bool:
         patience = self.run_.patience

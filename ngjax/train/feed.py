@@ -25,21 +25,32 @@ MOST_STEPS = 512  # steps of one device call, at most
 class Stretch(NamedTuple):
     """Some steps' worth of examples, as the device call takes them."""
 
-    drawn: dict[str, np.ndarray]  # [N, capacity, parts, b, ...]
+    drawn: dict[str, np.ndarray]  # [n, capacity, parts, b, ...]
     steps: int  # how many of `capacity` are real
 
 
 class Feed:
-    """Stretches of a Source for a seed, a global batch size and a number of devices."""
+    """Stretches of a Source for a seed, a global batch size and a number of devices.
+
+    `own` says which of the N devices' shares are drawn and fetched: those of this process.
+    """
 
     def __init__(
-        self, source: Source | None, batch_size: int, seed: int, devices: int, parts: int, most: int
+        self,
+        source: Source | None,
+        batch_size: int,
+        seed: int,
+        devices: int,
+        parts: int,
+        most: int,
+        own: slice = slice(None),
     ) -> None:
         self.source = source
         self.batch_size = batch_size if source else devices * parts
         self.seed = seed
         self.devices = devices
         self.parts = parts
+        self.own = own
         self.capacity = self._capacity(most)
         self._epoch = functools.lru_cache(maxsize=2)(self._order)
         self._thread: concurrent.futures.ThreadPoolExecutor | None = None
@@ -67,18 +78,21 @@ class Feed:
         index = np.zeros((self.capacity, self.batch_size), np.int32)
         for offset in range(steps):
             index[offset] = self.indices(start + offset)
+        index = deal(index, self.devices, self.parts, axis=1)[self.own]  # [n, capacity, parts, b]
         drawn = {"index": index}
         if self.source and self.source.fetch:
-            rows = self.source.fetch(index[:steps].reshape(-1))
+            real = index[:, :steps]
+            rows = self.source.fetch(real.reshape(-1))
             for name, leaf in rows.items():
-                full = np.zeros((self.capacity, self.batch_size, *leaf.shape[1:]), leaf.dtype)
-                full[:steps] = leaf.reshape(steps, self.batch_size, *leaf.shape[1:])
+                full = np.zeros((*index.shape, *leaf.shape[1:]), leaf.dtype)
+                full[:, :steps] = leaf.reshape(*real.shape, *leaf.shape[1:])
                 drawn[name] = full
-        return Stretch(deal(drawn, self.devices, self.parts, axis=1), steps)
+        return Stretch(drawn, steps)
 
     def slots(self) -> np.ndarray:
-        """The place of every example in the global batch: int32 [N, parts, b]."""
-        return deal(np.arange(self.batch_size, dtype=np.int32), self.devices, self.parts)
+        """The place of every example in the global batch: int32 [n, parts, b]."""
+        slots = np.arange(self.batch_size, dtype=np.int32)
+        return deal(slots, self.devices, self.parts)[self.own]
 
     def ahead(self, start: int, steps: int) -> concurrent.futures.Future[Stretch]:
         """The stretch as a promise: kept by a thread where rows are fetched, at once otherwise."""
@@ -96,12 +110,12 @@ class Feed:
 
 
 def evaluation_batches(
-    source: Source, batch_size: int, devices: int
+    source: Source, batch_size: int, devices: int, own: slice = slice(None)
 ) -> Iterator[dict[str, np.ndarray]]:
     """Every example once: padded to whole batches, a mask over the padding.
 
     Yields:
-        "index", "slot", "mask" and fetched leaves, each [N, b, ...].
+        "index", "slot", "mask" and fetched leaves, each [n, b, ...].
     """
     for start in range(0, source.size, batch_size):
         real = min(batch_size, source.size - start)
@@ -112,6 +126,9 @@ def evaluation_batches(
             "slot": np.arange(batch_size, dtype=np.int32),
             "mask": (np.arange(batch_size) < real).astype(np.float32),
         }
+        drawn = {name: leaf[own, 0] for name, leaf in deal(drawn, devices).items()}
         if source.fetch:
-            drawn |= source.fetch(index)
-        yield {name: leaf[:, 0] for name, leaf in deal(drawn, devices).items()}
+            b = drawn["index"].shape
+            rows = source.fetch(drawn["index"].reshape(-1))
+            drawn |= {name: leaf.reshape(*b, *leaf.shape[1:]) for name, leaf in rows.items()}
+        yield drawn

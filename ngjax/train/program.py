@@ -8,6 +8,7 @@ bit.
 
 from __future__ import annotations
 
+import copy
 import functools
 from typing import Any
 
@@ -55,6 +56,15 @@ class Program:
         """The scope in which everything of this program is traced and run."""
         return jax.enable_x64(self.run.dtype == "float64")
 
+    def here(self) -> Program:
+        """The same on this process's devices alone: what it computes waits for no other one."""
+        devices = dev.here(self.devices)
+        if len(devices) == len(self.devices):
+            return self
+        made = copy.copy(self)
+        made.devices, made._evaluations = devices, {}
+        return made
+
     def feed(self, seed: int) -> Feed:
         """The examples of a run with this seed."""
         plan = self.plan
@@ -65,6 +75,7 @@ class Program:
             len(self.devices),
             self.run.accumulate,
             most=min(plan.evaluate_every, plan.save_every),
+            own=dev.own(self.devices),
         )
 
     @functools.cached_property
@@ -108,12 +119,15 @@ class Program:
         """A host state on the devices: replicated, its carry dealt out."""
         with self.precision():
             carry = dev.deal(state.carry, len(self.devices), self.run.accumulate)
+            carry = jax.tree.map(lambda leaf: leaf[dev.own(self.devices)], carry)
             whole = dev.replicate(state._replace(carry=None), self.devices)
             return whole._replace(carry=dev.put(carry, self.devices))
 
     def fetch(self, state: State) -> State:
         """A state of the devices on the host: one replica, its carry whole again."""
-        return dev.first(state._replace(carry=None))._replace(carry=dev.undeal(state.carry))
+        with self.precision():
+            carry = dev.undeal(dev.whole(state.carry, self.devices))
+        return dev.first(state._replace(carry=None))._replace(carry=carry)
 
     @functools.cached_property
     def _chunk(self) -> Any:
@@ -162,7 +176,7 @@ class Program:
     def _evaluation_batches(self, name: str) -> Any:
         source, over = self.task.evals[name], len(self.devices)
         most = min(self.run.evaluate_batch, source.size)
-        return evaluation_batches(source, -(-most // over) * over, over)
+        return evaluation_batches(source, -(-most // over) * over, over, dev.own(self.devices))
 
     def evaluate(self, state: State, name: str) -> dict[str, float]:
         """Every example of an evaluation set once; `Task.score` beside the sums."""
@@ -181,15 +195,14 @@ class Program:
 
     def predict(self, state: State, name: str) -> tuple[Any, dict[str, np.ndarray]]:
         """Task.predict over an evaluation set, on the host, padding dropped: (outputs, batch)."""
-        rows = []
+        rows, size = [], self.task.evals[name].size
         with self.precision():
             call = self._evaluation(name, predict_step)
             for drawn in self._evaluation_batches(name):
                 out = call(state, self.constants, dev.put(drawn, self.devices))
-                real = drawn["mask"].reshape(-1) > 0
-                flat = jax.tree.map(lambda leaf: np.asarray(leaf).reshape(-1, *leaf.shape[2:]), out)
-                rows.append(jax.tree.map(lambda leaf, real=real: leaf[real], flat))
-        return jax.tree.map(lambda *parts: np.concatenate(parts), *rows)
+                out = dev.whole(out, self.devices)  # [N, b, ...]
+                rows.append(jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), out))
+        return jax.tree.map(lambda *parts: np.concatenate(parts)[:size], *rows)
 
 
 def _zero_if_floating(leaf: Any) -> Any:

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from ngjax.train.devices import cast
+from ngjax.train.devices import cast, device_sum
 from ngjax.types import AXIS, Array, Aux, Batch, Context, Metrics, Source, State, Sum, Task
 
 
@@ -86,7 +86,7 @@ def summed_gradient(
         gradient, loss, metrics = jax.tree.map(
             lambda leaf: jnp.sum(leaf, axis=0), (gradient, loss, metrics)
         )
-    gradient, loss, metrics = lax.psum((gradient, loss, metrics), AXIS)
+    gradient, loss, metrics = device_sum((gradient, loss, metrics))
     return gradient, loss, Aux(extra, metrics, carry)
 
 
@@ -203,7 +203,7 @@ def evaluate_step(
     context = Context(key, state.step, state.hyper, constants, None, train=False)
     batch = make_batch(source, constants, drawn, key)
     loss, aux = batch_loss(task, dtype, params, extra, batch, context)
-    return lax.psum({"loss": loss, **aux.metrics}, AXIS)
+    return device_sum({"loss": loss, **aux.metrics})
 
 
 def predict_step(
