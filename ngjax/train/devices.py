@@ -12,7 +12,6 @@ whole batch, keeps its own rows of it and hands [n, ...] to a pmapped function; 
 from __future__ import annotations
 
 import functools
-import operator
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -17,7 +17,7 @@ import optax
 from jax import lax
 
 from ngjax.train.devices import cast, device_sum
-from ngjax.types import AXIS, Array, Aux, Batch, Context, Metrics, Source, State, Sum, Task
+from ngjax.types import Array, Aux, Batch, Context, Metrics, Source, State, Sum, Task
 
 
 def make_batch(

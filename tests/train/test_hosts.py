@@ -1,0 +1,183 @@
+"""Two processes make the run that one makes, to the last bit: real ones, over the loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small import network
+
+from ngjax.experiment import plan as planning
+from ngjax.experiment import runner
+from ngjax.train import devices as dev
+from ngjax.train.feed import Feed, evaluation_batches
+
+ROOT = Path(__file__).resolve().parents[2]
+LAUNCH = [sys.executable, str(ROOT / "launch.py")]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+SMOKE = ("--experiment=optimizers", "--arms=momentum", "--smoke")
+CARRIED = ("run.evaluate_every=2",)
+MOMENTUM = ("run.steps=600", "run.evaluate_every=50", "data.limit=400", "hidden=8")
+
+
+@contextlib.contextmanager
+def started(processes, *words, last=()):
+    """The same command on hosts of four devices in all, the last one with words of its own."""
+    kept = f"--cache_dir={os.environ['JAX_COMPILATION_CACHE_DIR']}"
+    command = [*LAUNCH, kept, f"--devices={4 // processes}", *map(str, words)]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        where = f"--coordinator=127.0.0.1:{probe.getsockname()[1]}"
+    of = [where, f"--num_processes={processes}"] if processes > 1 else []
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    commands = [command + (of and [*of, f"--process_id={i}"]) for i in range(processes)]
+    commands[-1] += last
+    running = [subprocess.Popen(typed, env=ENVIRONMENT, cwd=ROOT, **pipes) for typed in commands]
+    try:
+        yield running
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+            process.stderr.close()
+
+
+def ended(running):
+    """(exit code, stdout, stderr) of each."""
+    said = [process.communicate(timeout=120) for process in running]
+    return [(process.returncode, *text) for process, text in zip(running, said, strict=True)]
+
+
+def ran(processes, *words):
+    with started(processes, *words) as running:
+        found = ended(running)
+    assert [code for code, _, _ in found] == [0] * processes, found
+    return found
+
+
+def typed(name, arm, overrides, folder, *more):
+    flags = (f"--experiment={name}", f"--arms={arm}", f"--workdir={folder}")
+    return (*flags, *(f"--{override}" for override in overrides), *more)
+
+
+def unbroken(name, arm, overrides, folder, **more):
+    """The run of one process, this one."""
+    asked = planning.Request(name, overrides, (arm,), devices=4, workdir=folder, **more)
+    runner.run(planning.plan(asked))
+    return result(folder)
+
+
+def result(folder):
+    """What must not depend on hosts: weights, final metrics, every logged row, the figures."""
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["devices"]["count"] == 4 and summary["status"] == "complete"
+    (arm,) = summary["arms"].values()
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    figures = sorted(path.name for path in (folder / "figures").iterdir())
+    one = arm["seeds"]["0"]
+    rows = [{**row, "seconds": 0} for row in rows]
+    return one["params_sha256"], one["metrics"], one["steps"], rows, figures
+
+
+def test_two_processes_of_two_devices_are_one_of_four(tmp_path):
+    """A text read in windows: each process carries the states of its own rows."""
+    words = typed("language_model", "rnn", CARRIED, tmp_path / "two", "--smoke")
+    (_, told, _), (_, other, progress) = ran(2, *words)
+    assert "report" in told and "report" not in other and not progress  # the first one speaks
+    one = unbroken("language_model", "rnn", CARRIED, tmp_path / "one", smoke=True)
+    assert result(tmp_path / "two") == one
+    (_, told, _), (_, other, _) = ran(2, *words)
+    assert "holds this run, complete" in told and "holds" not in other
+
+
+def test_a_signal_to_either_stops_both_at_one_step_and_any_hosts_go_on(tmp_path):
+    """SIGTERM to the second process, then to the first; one process of four devices ends it."""
+    rows, at = tmp_path / "run" / "metrics.jsonl", []
+    words = typed("optimizers", "momentum", MOMENTUM, rows.parent)
+    for which in (1, 0):
+        before = rows.read_text().count("\n") if rows.exists() else 0
+        with started(2, *words) as running:
+            while running[0].poll() is None and not (
+                rows.exists() and rows.read_text().count("\n") > before + 1
+            ):
+                time.sleep(0.02)
+            running[which].send_signal(signal.SIGTERM)
+            found = ended(running)
+        assert [code for code, _, _ in found] == [143, 143], found
+        last = [errors.strip().splitlines()[-1] for _, _, errors in found]
+        assert last[0] == last[1] and "stopped by SIGTERM; saved at step" in last[0]
+        at.append(int(last[0].split("saved at step ")[1].split(";")[0]))
+        kept = {int(p.name) for p in rows.parent.glob("checkpoints/*/0/*") if p.name.isdigit()}
+        assert max(kept) == at[-1] < 600
+    assert at[0] < at[1]
+    ran(1, *words)
+    assert result(rows.parent) == unbroken("optimizers", "momentum", MOMENTUM, tmp_path / "one")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--coordinator=h:1"], "--coordinator: give --num_processes too"),
+        (["--process_id=0"], "--process_id: give --coordinator too"),
+        (["--coordinator=h:1", "--num_processes=2", "--process_id=2"], "must be below 2"),
+        (["--coordinator=host", "--num_processes=2", "--process_id=1"], "write host:port"),
+    ],
+)
+def test_half_of_the_flags_are_refused_in_one_line(tmp_path, words, message):
+    command = [*LAUNCH, *SMOKE, *words]
+    done = subprocess.run(command, env=ENVIRONMENT, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2 and message in done.stderr
+    assert done.stderr.startswith("launch.py: ") and done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_processes_that_are_asked_for_different_things_refuse_it(tmp_path):
+    with started(2, *SMOKE, f"--workdir={tmp_path / 'run'}", last=["--seed=1"]) as running:
+        found = ended(running)
+    for code, _, errors in found:
+        assert code == 2 and "give every process the same other flags" in errors, found
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("processes", [1, 2, 4])
+def test_every_process_fetches_its_own_rows_and_no_other(processes):
+    task, n = network(fetch=True), 4 // processes
+    fetched = []
+
+    def fetch(index):
+        fetched.append(len(index))
+        return task.train.fetch(index)
+
+    source = dataclasses.replace(task.train, fetch=fetch)
+    whole = Feed(task.train, 32, 0, devices=4, parts=2, most=8)
+    owns = [slice(p * n, (p + 1) * n) for p in range(processes)]
+    feeds = [Feed(source, 32, 0, devices=4, parts=2, most=8, own=own) for own in owns]
+    fetched.clear()
+    found = [feed.stretch(3, 5) for feed in feeds]
+    assert fetched == [5 * 32 // processes] * processes
+    for name, leaf in whole.stretch(3, 5).drawn.items():
+        np.testing.assert_array_equal(np.concatenate([f.drawn[name] for f in found]), leaf)
+    np.testing.assert_array_equal(np.concatenate([f.slots() for f in feeds]), whole.slots())
+    fetched.clear()
+    shares = [list(evaluation_batches(source, 100, 4, own)) for own in owns]
+    assert sum(fetched) == 400  # 320 examples in four padded batches
+    for i, batch in enumerate(evaluation_batches(task.train, 100, 4)):
+        for name, leaf in batch.items():
+            np.testing.assert_array_equal(np.concatenate([s[i][name] for s in shares]), leaf)
+
+
+def test_one_process_agrees_with_itself_at_no_cost():
+    assert dev.agree(3, -4) == (3, -4) and dev.leads()
+    assert dev.alike(lambda: pytest.fail("one process need not tell"))
+    assert dev.own(dev.select(3)) == slice(0, 3)
