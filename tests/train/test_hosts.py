@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import one_of_two
 import pytest
 from small import network
 
@@ -26,8 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LAUNCH = [sys.executable, str(ROOT / "launch.py")]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 SMOKE = ("--experiment=optimizers", "--arms=momentum", "--smoke")
-CARRIED = ("run.evaluate_every=2",)
-MOMENTUM = ("run.steps=600", "run.evaluate_every=50", "data.limit=400", "hidden=8")
+MOMENTUM = ("optimizers", "momentum", ("run.steps=30", "run.evaluate_every=10", "hidden=8"))
+CARRIED = ("language_model", "rnn", ("run.steps=600", "run.evaluate_every=50"))
 
 
 @contextlib.contextmanager
@@ -35,14 +36,25 @@ def started(processes, *words, last=()):
     """The same command on hosts of four devices in all, the last one with words of its own."""
     kept = f"--cache_dir={os.environ['JAX_COMPILATION_CACHE_DIR']}"
     command = [*LAUNCH, kept, f"--devices={4 // processes}", *map(str, words)]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        where = f"--coordinator=127.0.0.1:{probe.getsockname()[1]}"
+    where = f"--coordinator=127.0.0.1:{free_port()}"
     of = [where, f"--num_processes={processes}"] if processes > 1 else []
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     commands = [command + (of and [*of, f"--process_id={i}"]) for i in range(processes)]
     commands[-1] += last
-    running = [subprocess.Popen(typed, env=ENVIRONMENT, cwd=ROOT, **pipes) for typed in commands]
+    with at_work(commands) as running:
+        yield running
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def at_work(commands):
+    """Processes, none of which outlives the test."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    running = [subprocess.Popen(words, env=ENVIRONMENT, cwd=ROOT, **pipes) for words in commands]
     try:
         yield running
     finally:
@@ -66,14 +78,14 @@ def ran(processes, *words):
     return found
 
 
-def typed(name, arm, overrides, folder, *more):
-    flags = (f"--experiment={name}", f"--arms={arm}", f"--workdir={folder}")
-    return (*flags, *(f"--{override}" for override in overrides), *more)
+def typed(name, arm, overrides, folder):
+    flags = (f"--experiment={name}", f"--arms={arm}", f"--workdir={folder}", "--smoke")
+    return (*flags, *(f"--{override}" for override in overrides))
 
 
-def unbroken(name, arm, overrides, folder, **more):
+def unbroken(name, arm, overrides, folder):
     """The run of one process, this one."""
-    asked = planning.Request(name, overrides, (arm,), devices=4, workdir=folder, **more)
+    asked = planning.Request(name, overrides, (arm,), devices=4, workdir=folder, smoke=True)
     runner.run(planning.plan(asked))
     return result(folder)
 
@@ -91,20 +103,21 @@ def result(folder):
 
 
 def test_two_processes_of_two_devices_are_one_of_four(tmp_path):
-    """A text read in windows: each process carries the states of its own rows."""
-    words = typed("language_model", "rnn", CARRIED, tmp_path / "two", "--smoke")
+    words = typed(*MOMENTUM, tmp_path / "two")
     (_, told, _), (_, other, progress) = ran(2, *words)
     assert "report" in told and "report" not in other and not progress  # the first one speaks
-    one = unbroken("language_model", "rnn", CARRIED, tmp_path / "one", smoke=True)
-    assert result(tmp_path / "two") == one
+    assert result(tmp_path / "two") == unbroken(*MOMENTUM, tmp_path / "one")
     (_, told, _), (_, other, _) = ran(2, *words)
     assert "holds this run, complete" in told and "holds" not in other
 
 
 def test_a_signal_to_either_stops_both_at_one_step_and_any_hosts_go_on(tmp_path):
-    """SIGTERM to the second process, then to the first; one process of four devices ends it."""
+    """SIGTERM to the second process, then to the first; one process of four devices ends it.
+
+    A text read in windows: what each process carries of its own rows is saved whole.
+    """
     rows, at = tmp_path / "run" / "metrics.jsonl", []
-    words = typed("optimizers", "momentum", MOMENTUM, rows.parent)
+    words = typed(*CARRIED, rows.parent)
     for which in (1, 0):
         before = rows.read_text().count("\n") if rows.exists() else 0
         with started(2, *words) as running:
@@ -122,7 +135,22 @@ def test_a_signal_to_either_stops_both_at_one_step_and_any_hosts_go_on(tmp_path)
         assert max(kept) == at[-1] < 600
     assert at[0] < at[1]
     ran(1, *words)
-    assert result(rows.parent) == unbroken("optimizers", "momentum", MOMENTUM, tmp_path / "one")
+    assert result(rows.parent) == unbroken(*CARRIED, tmp_path / "one")
+
+
+def test_carry_predictions_and_scores_are_whole_on_every_process(tmp_path):
+    """Batch norm sums as the library does: equal to rounding, not to the last bit."""
+    worker, port = Path(__file__).with_name("one_of_two.py"), free_port()
+    files = [tmp_path / f"{i}.npz" for i in range(2)]
+    commands = [[sys.executable, worker, port, i, files[i]] for i in range(2)]
+    with at_work([[str(word) for word in command] for command in commands]) as running:
+        found = ended(running)
+    assert [code for code, _, _ in found] == [0, 0], found
+    one, first, second = one_of_two.seen(4), *(np.load(file) for file in files)
+    assert set(first) == set(second) == set(one) and one["dev/rows"] == 313
+    for name, leaf in one.items():
+        np.testing.assert_array_equal(first[name], second[name])
+        np.testing.assert_allclose(first[name], leaf, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize(
