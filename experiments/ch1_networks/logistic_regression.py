@@ -99,7 +99,7 @@ def build(config: Config) -> Task:
         tx=optim.make(optimizer, steps_per_epoch=plan.steps_per_epoch, total_steps=plan.total),
         hyper=optim.hyper(optimizer),
         train=data.resident(held.train, prefix="train"),
-        evals={name: data.resident(part, prefix=name) for name, part in parts.items() if len(part)},
+        evals=data.residents(held, ("train", "dev", "test")),
         constants=constants,
         predict=lambda params, extra, batch, context: z_of(params, batch),
     )

@@ -118,11 +118,7 @@ def build(config: Config) -> Task:
         tx=tx,
         hyper=optim.hyper(config.optimizer),
         train=data.resident(held.train, prefix="train"),
-        evals={
-            part: data.resident(getattr(held, part), prefix=part)
-            for part in ("dev", "test")
-            if len(getattr(held, part))
-        },
+        evals=data.residents(held, ("dev", "test")),
         constants=constants,
         predict=lambda params, extra, batch, context: logits(params, batch),
     )

@@ -25,6 +25,7 @@ from ngjax import data, losses, metrics, optim
 from ngjax.experiment import Experiment, NotAsked, Picture, Results, Text
 from ngjax.models.lenet import SIDE, LeNet5
 from ngjax.models.table import format_table, layer_table
+from ngjax.ops.normalise import normalise, standardise
 from ngjax.train.settings import Plan, Run
 from ngjax.types import Array, Aux, Batch, Context, Params, Sum, Task
 
@@ -89,14 +90,14 @@ def build(config: Config) -> Task:
     constants: dict[str, Any] = data.constants(held)
     for part in constants.values():
         part["inputs"] = tinted(field(part["inputs"]), channels)
-    seen = constants["train"]["inputs"] / np.float32(255)
-    constants["mu"], constants["sigma"] = np.float32(seen.mean()), np.float32(seen.std())
+    mu, sigma = standardise(constants["train"]["inputs"], axis=(0, 1, 2, 3))  # [1, 1, 1, 1]
+    constants["mu"], constants["sigma"] = mu / 255, sigma / 255
     model = LeNet5(config.variant, classes=len(held.classes))
     plan = Plan.of(config.run, len(held.train))
 
     def logits(params: Params, batch: Batch, context: Context) -> Array:
         x = batch["inputs"].astype(jnp.float32) / 255
-        x = (x - context.constants["mu"]) / context.constants["sigma"]  # [B, 32, 32, C]
+        x = normalise(x, context.constants["mu"], context.constants["sigma"])  # [B, 32, 32, C]
         kernel = params["c1" if config.variant == "1998" else "conv1"]["kernel"]
         return model.apply({"params": params}, x.astype(kernel.dtype))[0]  # [B, K]
 
@@ -119,11 +120,7 @@ def build(config: Config) -> Task:
         ),
         hyper=optim.hyper(config.optimizer),
         train=data.resident(held.train, prefix="train", augment=shifter(config.shift)),
-        evals={
-            part: data.resident(getattr(held, part), prefix=part)
-            for part in ("dev", "test")
-            if len(getattr(held, part))
-        },
+        evals=data.residents(held, ("dev", "test")),
         constants=constants,
         predict=lambda params, extra, batch, context: logits(params, batch, context),
     )

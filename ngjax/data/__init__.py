@@ -6,7 +6,7 @@ from ngjax.data.dataset import Data, Dataset, Split
 from ngjax.data.embedded import photograph, photograph_names
 from ngjax.data.image import read_image
 from ngjax.data.load import load
-from ngjax.data.sources import constants, fetched, resident
+from ngjax.data.sources import constants, fetched, resident, residents
 from ngjax.data.split import hold_out
 from ngjax.data.streams import streams, windows
 from ngjax.data.vocabulary import EOS, UNK, Vocabulary
@@ -31,6 +31,7 @@ __all__ = [
     "random_crop",
     "read_image",
     "resident",
+    "residents",
     "streams",
     "windows",
 ]

@@ -45,6 +45,12 @@ def resident(split: Split, *, prefix: str, augment: Augment | None = None) -> So
     return Source(size=len(split), batch=batch)
 
 
+def residents(dataset: Dataset, parts: tuple[str, ...]) -> dict[str, Source]:
+    """A `resident` source of each named part that has examples, as `Task.evals` wants them."""
+    splits = {name: getattr(dataset, name) for name in parts}
+    return {name: resident(split, prefix=name) for name, split in splits.items() if len(split)}
+
+
 def fetched(split: Split, *, augment: Augment | None = None) -> Source:
     """Examples too many for the device: the host takes each batch from `split` and hands it over.
 

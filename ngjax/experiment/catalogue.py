@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import importlib.util
 from pathlib import Path
@@ -25,8 +26,11 @@ class Entry(NamedTuple):
     path: Path
 
 
+@functools.cache
 def discover() -> dict[str, Entry]:
     """Every experiment by name, in the order of chapters and notes; imports none of them.
+
+    Read from disk once a process: to tell of one topic the launcher asks several times.
 
     Raises:
         UserError: two files of one name.

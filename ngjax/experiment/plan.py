@@ -41,7 +41,6 @@ class Plan:
 
     request: Request
     experiment: Experiment
-    config: Any
     arms: Mapping[str, Any]  # name -> config
     programs: Mapping[str, Program]
     folder: Path
@@ -61,7 +60,6 @@ def plan(request: Request) -> Plan:
             batch; a folder that holds another config.
     """
     experiment = load(request.name)
-    config = cfg.override(experiment.config, request.overrides)
     chosen = _chosen_arms(experiment, request)
     smoke = experiment.smoke if request.smoke else ()
     layers = {arm: (*smoke, *request.overrides, *experiment.arms[arm]) for arm in chosen}
@@ -75,7 +73,7 @@ def plan(request: Request) -> Plan:
         _check_objective(experiment, program)
     default = Path("runs") / (request.name + ("-smoke" if request.smoke else ""))
     folder = request.workdir or default
-    made = Plan(request, experiment, config, arms, programs, folder, devices)
+    made = Plan(request, experiment, arms, programs, folder, devices)
     check_folder(made)
     if not dev.alike(lambda: _asked(made)):
         raise UserError("--process_id: give every process the same other flags, and one --workdir")
@@ -141,7 +139,7 @@ def _what(config: Any) -> dict[str, Any]:
     return json.loads(json.dumps(flat))
 
 
-def recorded(folder: Path) -> dict[str, Any]:
+def _recorded(folder: Path) -> dict[str, Any]:
     """The identity that a folder holds; empty where it holds none.
 
     Raises:
@@ -166,7 +164,7 @@ def check_folder(made: Plan) -> dict[str, Any]:
     """
     if made.folder.exists() and not made.folder.is_dir():
         raise UserError(f"--workdir={made.folder}: is a file; choose another --workdir")
-    before, now = recorded(made.folder), identity(made)
+    before, now = _recorded(made.folder), identity(made)
     if not before:
         return now
     differs = {k for k in ("experiment", "smoke") if before[k] != now[k]}

@@ -170,11 +170,7 @@ def evaluate(made: Plan) -> dict[str, dict[int, dict[str, float]]]:
             state = restore(program, seed, folder, made.experiment.objective)
             if state is None:
                 raise UserError(f"--workdir={made.folder}: no checkpoint of {arm}, seed {seed}")
-            placed = program.place(state)
-            values: dict[str, float] = {}
-            for name in program.task.evals:
-                values |= program.evaluate(placed, name)
-            found.setdefault(arm, {})[seed] = values
+            found.setdefault(arm, {})[seed] = program.evaluate_all(program.place(state))
     return found
 
 

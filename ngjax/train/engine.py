@@ -185,7 +185,10 @@ class _Loop:
 
     def _save(self, *, wait: bool) -> None:
         if self.saves:
-            host = self.program.fetch(self.state)
+            self._save_host(self.program.fetch(self.state), wait=wait)
+
+    def _save_host(self, host: State, *, wait: bool) -> None:
+        if self.saves:
             if not _all_finite(host.params):
                 raise NotFinite(f"parameters are not finite after step {self.progress.step}")
             judged = self.progress.judged
@@ -195,16 +198,13 @@ class _Loop:
     def _finish(self) -> Outcome:
         """Judge the last or the best weights on every evaluation set, exactly."""
         progress, host = self.progress, self.program.fetch(self.state)
-        self._save(wait=True)  # early stopping may end between two saves
+        self._save_host(host, wait=True)  # early stopping may end between two saves
         if self.run_.weights == "best":
             best = self.saves.best(host) if self.saves else None
             if best is None:
                 raise UserError("--run.weights=best: no whole checkpoint holds the best weights")
             host = best.state
-        state = self.program.place(host)
-        values = dict(progress.latest)
-        for name in self.program.task.evals:
-            values |= self.program.evaluate(state, name)
+        values = {**progress.latest, **self.program.evaluate_all(self.program.place(host))}
         _finite(values, progress.step)
         examples = progress.step * self.plan.batch_size
         return Outcome(

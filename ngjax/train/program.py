@@ -193,6 +193,13 @@ class Program:
             values |= {f"{name}/{key}": float(value) for key, value in scores.items()}
         return values
 
+    def evaluate_all(self, state: State) -> dict[str, float]:
+        """`evaluate` on every evaluation set."""
+        values: dict[str, float] = {}
+        for name in self.task.evals:
+            values |= self.evaluate(state, name)
+        return values
+
     def predict(self, state: State, name: str) -> tuple[Any, dict[str, np.ndarray]]:
         """Task.predict over an evaluation set, on the host, padding dropped: (outputs, batch)."""
         rows, size = [], self.task.evals[name].size
