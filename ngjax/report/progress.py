@@ -29,15 +29,19 @@ class Progress:
     def _open_bar(self) -> None:
         from rich import progress as rich
         from rich.console import Console
+        from rich.table import Column
+
+        rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")  # the values give way first
 
         self._bar = rich.Progress(
-            rich.TextColumn("{task.description}"),
-            rich.BarColumn(bar_width=24),
-            rich.MofNCompleteColumn(),
-            rich.TextColumn("{task.fields[rate]}"),
-            rich.TimeRemainingColumn(),
-            rich.TextColumn("{task.fields[values]}"),
+            rich.TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            rich.BarColumn(bar_width=12),
+            rich.MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            rich.TextColumn("{task.fields[rate]}", table_column=Column(no_wrap=True)),
+            rich.TimeRemainingColumn(table_column=Column(no_wrap=True)),
+            rich.TextColumn("{task.fields[values]}", table_column=rest),
             console=Console(stderr=True),
+            expand=True,
         )
         self._task = self._bar.add_task(self.title, total=None, rate="", values="")
         self._bar.start()
