@@ -34,6 +34,13 @@ class UserError(Exception):
     """A mistake of the user: one line that says which flag or file, what was wrong, what to do."""
 
 
+class Pace(NamedTuple):
+    """How long a run is, in updates: what a decay of the learning rate is laid over."""
+
+    steps_per_epoch: int
+    total_steps: int
+
+
 class Context(NamedTuple):
     """What a loss or a prediction may read beside parameters and batch."""
 
@@ -106,7 +113,8 @@ class Task:
         loss: (params, extra, batch, context) -> ((total, count), Aux). A *sum* over the examples
             whose mask is one, never a mean: the engine divides the summed gradient by the summed
             count, so devices may hold unequal counts. A penalty is multiplied by count.
-        tx: hyper -> optax transformation; called inside the step, so that hyper stays traced.
+        tx: (hyper, pace of the run) -> optax transformation; called inside the step, so that hyper
+            stays traced.
         hyper: scalars that are traced, never Python constants.
         train: the training examples; None where the loss reads no batch (the parameter is all).
         evals: name -> examples, evaluated exactly: every one once.
@@ -118,7 +126,7 @@ class Task:
 
     init: Callable[[Array], tuple[Params, Any]]
     loss: Callable[[Params, Any, Batch, Context], tuple[Sum, Aux]]
-    tx: Callable[[Mapping[str, Array]], optax.GradientTransformation]
+    tx: Callable[[Mapping[str, Array], Pace], optax.GradientTransformation]
     hyper: Mapping[str, float] = dataclasses.field(default_factory=dict)
     train: Source | None = None
     evals: Mapping[str, Source] = dataclasses.field(default_factory=dict)

@@ -20,11 +20,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ngjax import data, losses, metrics, optim
+from ngjax import data, optim, supervised
 from ngjax.experiment import Experiment, NotAsked, Picture, Results, Text
 from ngjax.ops.backprop import logistic_descent
-from ngjax.train.settings import Plan, Run
-from ngjax.types import Array, Aux, Batch, Context, Params, Sum, Task
+from ngjax.train.settings import Run
+from ngjax.types import Array, Batch, Context, Params, Task
 
 AGREE = 1e-6  # between descent by hand and through the engine, in float64
 
@@ -39,21 +39,22 @@ class Config:
     run: Run = Run(steps=2000, batch_size=0, log_every=1, evaluate_every=500, dtype="float64")
 
 
-def features(config: Config) -> tuple[data.Dataset, dict[str, np.ndarray]]:
-    """Inputs as rows of numbers: pixels over 255, a table by the train set's mean and deviation.
-
-    Returns:
-        The data set and {"train": float64 [m, n_x], ...}.
-    """
+def loaded(config: Config) -> data.Dataset:
+    """The set, one row of numbers an example."""
     held = data.load(config.data, kinds=("table", "images"), classes=2)
-    parts = {"train": held.train, "dev": held.dev, "test": held.test}
     width = held.train.inputs[0].size
-    rows = {name: np.float64(part.inputs).reshape(-1, width) for name, part in parts.items()}
-    if held.kind == "images":
-        return held, {name: x / 255 for name, x in rows.items()}
-    mu, sigma = rows["train"].mean(0), rows["train"].std(0)
-    sigma = np.where(sigma > 0, sigma, 1)
-    return held, {name: (x - mu[None]) / sigma[None] for name, x in rows.items()}
+    return data.changed(held, lambda inputs: inputs.reshape(-1, width))
+
+
+def scale_of(config: Config) -> supervised.Scale:
+    """Pixels over 255, a table by the training set's mean and deviation."""
+    images = data.entry(config.data.name).kind == "images"
+    return "pixels" if images else "standard"
+
+
+def features(config: Config) -> np.ndarray:
+    """The training inputs as the network gets them, float64 [m, n_x]."""
+    return supervised.scaled(loaded(config), "train", scale_of(config))
 
 
 def critical_rate(x: np.ndarray) -> float:
@@ -63,45 +64,33 @@ def critical_rate(x: np.ndarray) -> float:
     return 8 * len(x) / np.linalg.eigvalsh(small.T @ small)[-1]
 
 
-def rate_of(config: Config, x: np.ndarray) -> float:
+def rate_of(config: Config) -> float:
     """The learning rate alpha of an arm."""
-    return config.critical * critical_rate(x) if config.critical else config.optimizer.learning_rate
+    if not config.critical:
+        return config.optimizer.learning_rate
+    return config.critical * critical_rate(features(config))
 
 
 def build(config: Config) -> Task:
     """The Task: w and b start at zero, as the notes start them; the cost is convex."""
-    held, x = features(config)
-    parts = {"train": held.train, "dev": held.dev, "test": held.test}
-    constants = {
-        name: {"inputs": x[name], "targets": np.float64(part.targets)}
-        for name, part in parts.items()
-        if len(part)
-    }
-    plan = Plan.of(config.run, len(held.train))
-
-    def z_of(params: Params, batch: Batch) -> Array:
-        return (batch["inputs"] @ params["w"])[:, 0] + params["b"]  # [B]
-
-    def loss(params: Params, extra: Any, batch: Batch, context: Context) -> tuple[Sum, Aux]:
-        del context
-        z, y, mask = z_of(params, batch), batch["targets"], batch["mask"]
-        cost = metrics.summed(losses.binary_cross_entropy(z, y), mask)
-        return cost, Aux(extra, {"accuracy": metrics.binary_accuracy(z, y, mask)})
+    held = loaded(config)
+    width = held.train.inputs.shape[1]
 
     def init(key: Array) -> tuple[Params, Any]:
         del key
-        return {"w": jnp.zeros((x["train"].shape[1], 1)), "b": jnp.zeros(())}, {}
+        return {"w": jnp.zeros((width, 1)), "b": jnp.zeros(())}, {}
 
-    optimizer = dataclasses.replace(config.optimizer, learning_rate=rate_of(config, x["train"]))
-    return Task(
-        init=init,
-        loss=loss,
-        tx=optim.make(optimizer, steps_per_epoch=plan.steps_per_epoch, total_steps=plan.total),
-        hyper=optim.hyper(optimizer),
-        train=data.resident(held.train, prefix="train"),
-        evals=data.residents(held, ("train", "dev", "test")),
-        constants=constants,
-        predict=lambda params, extra, batch, context: z_of(params, batch),
+    def z_of(params: Params, extra: Any, batch: Batch, context: Context) -> tuple[Array, Any]:
+        del context
+        return batch["inputs"] @ params["w"] + params["b"], extra  # [B, 1]
+
+    return supervised.task(
+        held,
+        supervised.Network(init, z_of),
+        dataclasses.replace(config.optimizer, learning_rate=rate_of(config)),
+        supervised.decide,
+        scale=scale_of(config),
+        evals=("train", "dev", "test"),
     )
 
 
@@ -133,12 +122,11 @@ def hand_equals_autodiff(results: Results) -> tuple[bool, str]:
     plain = optim.Optimizer(rule="descent", learning_rate=arm.config.optimizer.learning_rate)
     if arm.config.optimizer != plain or arm.config.run.batch_size:
         raise NotAsked("by hand there is plain full-batch descent alone")
-    held, x = features(arm.config)
-    Y = np.float64(held.train.targets)[None]  # [1, m]
+    Y = np.float64(loaded(arm.config).train.targets)[None]  # [1, m]
     steps = next(iter(arm.outcomes.values())).steps
     with jax.enable_x64(True):
-        X = jnp.asarray(x["train"].T)  # [n_x, m]
-        w, b, _ = logistic_descent(X, jnp.asarray(Y), rate_of(arm.config, x["train"]), steps)
+        X = jnp.asarray(features(arm.config).T)  # [n_x, m]
+        w, b, _ = logistic_descent(X, jnp.asarray(Y), rate_of(arm.config), steps)
         w, b = np.asarray(w), np.asarray(b)
     params = arm.params
     off = max(np.abs(w - params["w"]).max(), np.abs(b - params["b"]).max())
@@ -170,9 +158,9 @@ def figures(results: Results) -> Iterator[Picture]:
     w = np.asarray(arm.params["w"]).reshape(*side, 1)
     yield Picture("weights", "The weight of every pixel value, as a picture.", draw.filters(w))
     z, batch = arm.predict("test")
-    guess, truth = (z > 0).astype(int), batch["targets"].astype(int)
+    guess, truth = (z[:, 0] > 0).astype(int), batch["targets"]
     titles = [f"{held.classes[g]}" for g in guess]
-    pictures = (batch["inputs"].reshape(-1, *side) * 255).astype(np.uint8)
+    pictures = batch["inputs"].reshape(-1, *side)
     yield Picture(
         "predictions",
         "Test pictures and what they were taken for; mistakes are framed.",
@@ -183,11 +171,11 @@ def figures(results: Results) -> Iterator[Picture]:
 def texts(results: Results) -> Iterator[Text]:
     """The rates of the arms."""
     arm = results.only
-    held, x = features(arm.config)
-    rates = [f"{name:16}{rate_of(a.config, x['train']):.6f}" for name, a in results.items()]
-    head = f"2 / L = {critical_rate(x['train']):.6f} on {len(held.train)} examples"
+    x = features(arm.config)
+    rates = [f"{name:16}{rate_of(a.config):.6f}" for name, a in results.items()]
+    head = f"2 / L = {critical_rate(x):.6f} on {len(x)} examples"
     yield Text("Learning rates", "\n".join([head, "", *rates]))
-    yield Text("Data", held.notes)
+    yield Text("Data", loaded(arm.config).notes)
 
 
 EXPERIMENT = Experiment(

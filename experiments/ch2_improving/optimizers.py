@@ -27,11 +27,11 @@ import numpy as np
 import optax
 from jax import lax
 
-from ngjax import data, losses, metrics, optim
+from ngjax import data, optim, supervised
 from ngjax.experiment import Experiment, Picture, Results
 from ngjax.models.mlp import MLP
-from ngjax.train.settings import Plan, Run
-from ngjax.types import Array, Aux, Batch, Context, Params, Sum, Task
+from ngjax.train.settings import Run
+from ngjax.types import Array, Pace, Params, Task
 
 BOWL = (1.0, 25.0)  # curvatures of the elongated bowl, along and across
 START = (-8.0, 1.6)
@@ -86,42 +86,16 @@ def centralise() -> optax.GradientTransformation:
 def build(config: Config) -> Task:
     """The Task."""
     held = data.load(config.data, kinds=("images", "table"))
-    constants: dict[str, Any] = data.constants(held)
-    scale = np.float32(constants["train"]["inputs"].max())
-    model = MLP((*config.hidden, len(held.classes)))
-    plan = Plan.of(config.run, len(held.train))
-    chain = optim.make(
-        config.optimizer, steps_per_epoch=plan.steps_per_epoch, total_steps=plan.total
-    )
+    network = supervised.linen(MLP((*config.hidden, len(held.classes))), held)
+    scale = "pixels" if held.kind == "images" else "standard"
+    task = supervised.task(held, network, config.optimizer, supervised.classify, scale=scale)
+    if not config.centralised:
+        return task
 
-    def tx(hyper: Any) -> optax.GradientTransformation:
-        return optax.chain(centralise(), chain(hyper)) if config.centralised else chain(hyper)
+    def tx(hyper: Any, pace: Pace) -> optax.GradientTransformation:
+        return optax.chain(centralise(), task.tx(hyper, pace))
 
-    def logits(params: Params, batch: Batch) -> Array:
-        x = batch["inputs"].astype(params["a1"]["kernel"].dtype) / scale
-        return model.apply({"params": params}, x)[0]  # [B, K]
-
-    def loss(params: Params, extra: Any, batch: Batch, context: Context) -> tuple[Sum, Aux]:
-        del context
-        z, targets, mask = logits(params, batch), batch["targets"], batch["mask"]
-        return (
-            metrics.summed(losses.cross_entropy(z, targets), mask),
-            Aux(extra, {"accuracy": metrics.accuracy(z, targets, mask)}),
-        )
-
-    def init(key: Array) -> tuple[Params, Any]:
-        return model.init(key, jnp.zeros((1, *held.train.inputs.shape[1:])))["params"], {}
-
-    return Task(
-        init=init,
-        loss=loss,
-        tx=tx,
-        hyper=optim.hyper(config.optimizer),
-        train=data.resident(held.train, prefix="train"),
-        evals=data.residents(held, ("dev", "test")),
-        constants=constants,
-        predict=lambda params, extra, batch, context: logits(params, batch),
-    )
+    return dataclasses.replace(task, tx=tx)
 
 
 def bowl_path(optimizer: optim.Optimizer, steps: int = BOWL_STEPS) -> np.ndarray:
@@ -130,7 +104,7 @@ def bowl_path(optimizer: optim.Optimizer, steps: int = BOWL_STEPS) -> np.ndarray
     Returns:
         [steps + 1, 2].
     """
-    tx = optim.make(optimizer, steps_per_epoch=1, total_steps=steps)(optim.hyper(optimizer))
+    tx = optim.make(optimizer)(optim.hyper(optimizer), Pace(1, steps))
     curvature = jnp.asarray(BOWL)
 
     def step(held: Any, _: None) -> Any:
@@ -242,12 +216,8 @@ def figures(results: Results) -> Iterator[Picture]:
 
 def factors(optimizer: optim.Optimizer, steps: np.ndarray, steps_per_epoch: int) -> np.ndarray:
     """The decay's factor at each step, [steps]."""
-    schedule = optim.decay(
-        optimizer,
-        optim.hyper(optimizer),
-        steps_per_epoch=steps_per_epoch,
-        total_steps=int(steps[-1]) + 1,
-    )
+    pace = Pace(steps_per_epoch, int(steps[-1]) + 1)
+    schedule = optim.decay(optimizer, optim.hyper(optimizer), pace)
     return np.asarray(jax.vmap(schedule)(jnp.asarray(steps)))
 
 

@@ -16,18 +16,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
-import jax.numpy as jnp
 import numpy as np
 
-from ngjax import data, losses, metrics, optim
+from ngjax import data, optim, supervised
 from ngjax.experiment import Experiment, NotAsked, Picture, Results, Text
 from ngjax.models.lenet import SIDE, LeNet5
 from ngjax.models.table import format_table, layer_table
-from ngjax.ops.normalise import normalise, standardise
-from ngjax.train.settings import Plan, Run
-from ngjax.types import Array, Aux, Batch, Context, Params, Sum, Task
+from ngjax.train.settings import Run
+from ngjax.types import Task
 
 PRINTED = (208, 416, 48001, 10081, 841)  # the notes' parameters of conv1 ... softmax
 RIGHT = (608, 3216, 48120, 10164, 850)
@@ -86,43 +84,10 @@ def shifter(most: int) -> data.Augment | None:
 def build(config: Config) -> Task:
     """The Task."""
     held = data.load(config.data, kinds=("images",))
-    channels = TINTS[config.variant]
-    constants: dict[str, Any] = data.constants(held)
-    for part in constants.values():
-        part["inputs"] = tinted(field(part["inputs"]), channels)
-    mu, sigma = standardise(constants["train"]["inputs"], axis=(0, 1, 2, 3))  # [1, 1, 1, 1]
-    constants["mu"], constants["sigma"] = mu / 255, sigma / 255
-    model = LeNet5(config.variant, classes=len(held.classes))
-    plan = Plan.of(config.run, len(held.train))
-
-    def logits(params: Params, batch: Batch, context: Context) -> Array:
-        x = batch["inputs"].astype(jnp.float32) / 255
-        x = normalise(x, context.constants["mu"], context.constants["sigma"])  # [B, 32, 32, C]
-        kernel = params["c1" if config.variant == "1998" else "conv1"]["kernel"]
-        return model.apply({"params": params}, x.astype(kernel.dtype))[0]  # [B, K]
-
-    def loss(params: Params, extra: Any, batch: Batch, context: Context) -> tuple[Sum, Aux]:
-        z = logits(params, batch, context)
-        targets, mask = batch["targets"], batch["mask"]
-        return (
-            metrics.summed(losses.cross_entropy(z, targets), mask),
-            Aux(extra, {"accuracy": metrics.accuracy(z, targets, mask)}),
-        )
-
-    def init(key: Array) -> tuple[Params, Any]:
-        return model.init(key, jnp.zeros((1, SIDE, SIDE, channels)))["params"], {}
-
-    return Task(
-        init=init,
-        loss=loss,
-        tx=optim.make(
-            config.optimizer, steps_per_epoch=plan.steps_per_epoch, total_steps=plan.total
-        ),
-        hyper=optim.hyper(config.optimizer),
-        train=data.resident(held.train, prefix="train", augment=shifter(config.shift)),
-        evals=data.residents(held, ("dev", "test")),
-        constants=constants,
-        predict=lambda params, extra, batch, context: logits(params, batch, context),
+    held = data.changed(held, lambda images: tinted(field(images), TINTS[config.variant]))
+    network = supervised.linen(LeNet5(config.variant, classes=len(held.classes)), held)
+    return supervised.task(
+        held, network, config.optimizer, supervised.classify, augment=shifter(config.shift)
     )
 
 

@@ -27,7 +27,7 @@ from ngjax import data, losses, metrics, optim
 from ngjax.experiment import Experiment, Picture, Results, Text
 from ngjax.models.language_model import LanguageModel, sample
 from ngjax.models.recurrent import Dropout
-from ngjax.train.settings import Plan, Run
+from ngjax.train.settings import Run
 from ngjax.types import Array, Aux, Batch, Context, Params, Sum, Task
 
 TEMPERATURES = (0.5, 0.8, 1.0)  # of the samples in the report
@@ -85,7 +85,6 @@ def build(config: Config) -> Task:
     ids = encoded(held, words)
     model = network(config, words)
     train = data.streams(ids["train"], config.run.batch_size, config.length)
-    plan = Plan.of(config.run, train.size)
 
     def logits(params: Params, batch: Batch, context: Context) -> tuple[Any, Array]:
         rows = batch["inputs"].shape[0]
@@ -117,8 +116,6 @@ def build(config: Config) -> Task:
         carry, token = model.initial_carry(1), jnp.zeros((1, 1), jnp.int32)
         return model.init(key, carry, token)["params"], {}
 
-    tx = optim.make(config.optimizer, steps_per_epoch=plan.steps_per_epoch, total_steps=plan.total)
-    hyper = optim.hyper(config.optimizer) | {"dropout": config.dropout}
     windows = {
         name: data.windows(ids[name], config.judged, prefix=name)
         for name in ("dev", "test")
@@ -127,8 +124,8 @@ def build(config: Config) -> Task:
     return Task(
         init=init,
         loss=loss,
-        tx=tx,
-        hyper=hyper,
+        tx=optim.make(config.optimizer),
+        hyper=optim.hyper(config.optimizer) | {"dropout": config.dropout},
         train=train,
         evals=windows,
         constants=ids,

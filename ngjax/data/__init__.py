@@ -2,11 +2,11 @@
 
 from ngjax.data.augment import crop_and_flip, horizontal_flip, random_crop
 from ngjax.data.catalogue import entry, names
-from ngjax.data.dataset import Data, Dataset, Split
+from ngjax.data.dataset import Data, Dataset, Split, changed
 from ngjax.data.embedded import photograph, photograph_names
 from ngjax.data.image import read_image
 from ngjax.data.load import load
-from ngjax.data.sources import constants, fetched, resident, residents
+from ngjax.data.sources import Augment, constants, fetched, resident, residents
 from ngjax.data.split import hold_out
 from ngjax.data.streams import streams, windows
 from ngjax.data.vocabulary import EOS, UNK, Vocabulary
@@ -14,10 +14,12 @@ from ngjax.data.vocabulary import EOS, UNK, Vocabulary
 __all__ = [
     "EOS",
     "UNK",
+    "Augment",
     "Data",
     "Dataset",
     "Split",
     "Vocabulary",
+    "changed",
     "constants",
     "crop_and_flip",
     "entry",

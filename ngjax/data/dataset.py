@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ class Split:
 
     Attributes:
         inputs: uint8 images [m, H, W, C], a float32 table [m, D], or one str of text.
-        targets: int32 [m] class numbers (whatever the kind asks for); None for text.
+        targets: int32 [m] class numbers, float32 [m] for a regression; None for text.
     """
 
     inputs: Any
@@ -69,7 +70,8 @@ class Dataset:
     """A data set, split (notes 3.2): train fits, dev chooses, test is looked at once.
 
     Attributes:
-        kind: "images", "table", "text"; later sets add their own.
+        kind: "images", "table" (of two or more classes), "regression" (a table whose targets are
+            numbers), "text"; later sets add their own.
         classes: class names, in the order of the class numbers; empty where there are none.
         origin: where it comes from, one line.
         licence: one line.
@@ -86,6 +88,14 @@ class Dataset:
     origin: str
     licence: str
     notes: str
+
+
+def changed(dataset: Dataset, change: Callable[[Any], Any]) -> Dataset:
+    """The same set with the inputs of every part changed: enlarged, cut out, flattened."""
+    parts = {name: getattr(dataset, name) for name in ("train", "dev", "test")}
+    return dataclasses.replace(
+        dataset, **{name: Split(change(p.inputs), p.targets) for name, p in parts.items()}
+    )
 
 
 def take(split: Split, index: np.ndarray) -> Split:

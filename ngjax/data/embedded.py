@@ -45,6 +45,23 @@ def breast_cancer(files: Mapping[str, Path], size: int = 0) -> Parts:
     return Parts(split, classes=tuple(str(name) for name in bunch.target_names))
 
 
+def wine(files: Mapping[str, Path], size: int = 0) -> Parts:
+    """178 wines of three growers, 13 measurements each."""
+    from sklearn.datasets import load_wine
+
+    bunch = load_wine()
+    split = Split(bunch.data.astype(np.float32), bunch.target.astype(np.int32))
+    return Parts(split, classes=tuple(str(name) for name in bunch.target_names))
+
+
+def diabetes(files: Mapping[str, Path], size: int = 0) -> Parts:
+    """442 patients, 10 measurements each, and how far the disease went in a year (25 to 346)."""
+    from sklearn.datasets import load_diabetes
+
+    bunch = load_diabetes(scaled=False)
+    return Parts(Split(bunch.data.astype(np.float32), bunch.target.astype(np.float32)))
+
+
 def photograph(name: str, size: int = 0) -> np.ndarray:
     """One embedded photograph, uint8 [H, W, 3]; `size` as in `read_image`."""
     package, file = PHOTOGRAPHS[name]
@@ -104,6 +121,24 @@ ENTRIES = (
         reader=breast_cancer,
         home="inside scikit-learn; UCI Machine Learning Repository",
         licence="CC BY 4.0",
+        embedded=True,
+    ),
+    Entry(
+        name="wine",
+        title="Wines of three growers",
+        kind="table",
+        reader=wine,
+        home="inside scikit-learn; UCI Machine Learning Repository",
+        licence="CC BY 4.0",
+        embedded=True,
+    ),
+    Entry(
+        name="diabetes",
+        title="Diabetes progression",
+        kind="regression",
+        reader=diabetes,
+        home="inside scikit-learn; Efron, Hastie, Johnstone & Tibshirani 2004",
+        licence="none stated",
         embedded=True,
     ),
     Entry(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -15,8 +16,10 @@ from ngjax.data.split import held_counts, hold_out
 from ngjax.types import UserError
 
 PARTS = ("train", "dev", "test")
+KEPT = 4  # sets that stay in memory: arms, figures and texts of a run ask for the same ones
 
 
+@functools.lru_cache(maxsize=KEPT)
 def load(config: Data, *, kinds: tuple[str, ...] = (), classes: int = 0) -> Dataset:
     """Find, check, read, shorten and split a data set: a function of its files and the config.
 
@@ -24,9 +27,11 @@ def load(config: Data, *, kinds: tuple[str, ...] = (), classes: int = 0) -> Data
     examples, each class in proportion (a text is cut in stretches: first train, then dev, then
     test).
 
+    A set is read once a process; its arrays are not to be changed.
+
     Args:
         config: which set, and how it is split.
-        kinds: "images", "table", "text": those that the caller can use; none: any.
+        kinds: "images", "table", "regression", "text": those that the caller can use; none: any.
         classes: how many classes the caller needs; 0: any.
 
     Raises:
@@ -49,6 +54,10 @@ def load(config: Data, *, kinds: tuple[str, ...] = (), classes: int = 0) -> Data
             f"--data.name={config.name}: has {len(parts.classes)} classes; this needs {classes}"
         )
     splits, notes = _split(parts, config)
+    for split in splits.values():
+        for values in (split.inputs, split.targets):
+            if isinstance(values, np.ndarray):
+                values.flags.writeable = False
     return Dataset(
         name=item.name,
         title=item.title,

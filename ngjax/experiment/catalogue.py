@@ -16,7 +16,7 @@ from ngjax.types import UserError
 PACKAGE = "experiments"
 
 
-class Entry(NamedTuple):
+class Topic(NamedTuple):
     """A line of the catalogue, read without importing the topic."""
 
     name: str
@@ -27,7 +27,7 @@ class Entry(NamedTuple):
 
 
 @functools.cache
-def discover() -> dict[str, Entry]:
+def discover() -> dict[str, Topic]:
     """Every experiment by name, in the order of chapters and notes; imports none of them.
 
     Read from disk once a process: to tell of one topic the launcher asks several times.
@@ -38,7 +38,7 @@ def discover() -> dict[str, Entry]:
     spec = importlib.util.find_spec(PACKAGE)
     places = spec.submodule_search_locations if spec else ()
     roots = {Path(place).resolve() for place in places}  # an installed checkout is named twice
-    found: dict[str, Entry] = {}
+    found: dict[str, Topic] = {}
     for path in sorted(p for root in roots for p in root.glob("*/*.py")):
         if path.stem.startswith("_"):
             continue
@@ -49,7 +49,7 @@ def discover() -> dict[str, Entry]:
     return {entry.name: entry for entry in in_order}
 
 
-def _entry(path: Path) -> Entry:
+def _entry(path: Path) -> Topic:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     doc = (ast.get_docstring(tree) or "").splitlines()
     notes = next(
@@ -62,7 +62,7 @@ def _entry(path: Path) -> Entry:
         ),
         "",
     )
-    return Entry(path.stem, path.parent.name, notes, doc[0] if doc else "", path)
+    return Topic(path.stem, path.parent.name, notes, doc[0] if doc else "", path)
 
 
 def _section(notes: str) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ngjax import config as cfg
-from ngjax.experiment.catalogue import Entry, discover, load, module
+from ngjax.experiment.catalogue import Topic, discover, load, module
 from ngjax.experiment.spec import claim_text
 
 CHAPTERS = {
@@ -25,9 +25,9 @@ USAGE = (
 )
 
 
-def by_chapter() -> dict[str, list[Entry]]:
+def by_chapter() -> dict[str, list[Topic]]:
     """Heading -> experiments, in the notes' order."""
-    found: dict[str, list[Entry]] = {}
+    found: dict[str, list[Topic]] = {}
     for entry in discover().values():
         found.setdefault(CHAPTERS.get(entry.chapter, entry.chapter), []).append(entry)
     return found
@@ -38,7 +38,7 @@ def print_catalogue() -> int:
     from ngjax.report import terminal
 
     chapters = {
-        heading: [terminal.Entry(e.name, e.notes, e.line) for e in entries]
+        heading: [terminal.Line(e.name, e.notes, e.line) for e in entries]
         for heading, entries in by_chapter().items()
     }
     terminal.catalogue(chapters, USAGE)
@@ -85,11 +85,11 @@ def _print_rows(heading: str, rows: Sequence[tuple[str, str, Any, str]]) -> None
 def print_results(summary: Mapping[str, Any], folder: Path, strict: bool) -> int:
     """Arms, claims and where the report is; 1 where a claim fails under --strict."""
     from ngjax.report import terminal
-    from ngjax.report.results import Arm, Claim, Seed
+    from ngjax.report.results import Claim, Seed, Side
 
     said = load(summary["experiment"]).claims
     arms = [
-        Arm(name, (), {int(seed): Seed(**one) for seed, one in found["seeds"].items()})
+        Side(name, (), {int(seed): Seed(**one) for seed, one in found["seeds"].items()})
         for name, found in summary["arms"].items()
     ]
     claims = [

@@ -13,7 +13,7 @@ from ngjax.experiment.catalogue import load
 from ngjax.experiment.spec import Experiment
 from ngjax.train import devices as dev
 from ngjax.train.program import Program
-from ngjax.train.settings import Plan as Steps
+from ngjax.train.settings import Intervals
 from ngjax.types import Task, UserError
 
 HERE_ONLY = ("data.directory",)  # knobs that say where, not what: two machines may differ in them
@@ -83,7 +83,7 @@ def plan(request: Request) -> Plan:
 def _sharing(tasks: Mapping[str, Task], arms: Mapping[str, Any], devices: dev.Devices) -> int:
     """The largest number of each host's devices that every arm's batch divides over."""
     sizes = [
-        Steps.of(arms[arm].run, task.train.size).batch_size // arms[arm].run.accumulate
+        Intervals.of(arms[arm].run, task.train.size).batch_size // arms[arm].run.accumulate
         for arm, task in tasks.items()
         if task.train
     ]

@@ -53,7 +53,7 @@ def publish(
             arms=arms,
             claims=claims,
             figures=pictures,
-            texts=[page.Text(text.title, text.text) for text in texts],
+            texts=texts,
             config={path: cfg.write(v) for path, v in cfg.flatten(_shown(made)).items()},
         ),
     )
@@ -78,7 +78,7 @@ def _before(folder: Path) -> dict[str, Any]:
         return {}
 
 
-def _arm(made: Plan, arm: Arm) -> reported.Arm:
+def _arm(made: Plan, arm: Arm) -> reported.Side:
     seeds = {
         seed: reported.Seed(
             outcome.metrics,
@@ -89,7 +89,7 @@ def _arm(made: Plan, arm: Arm) -> reported.Arm:
         )
         for seed, outcome in arm.outcomes.items()
     }
-    return reported.Arm(arm.name, made.experiment.arms[arm.name], seeds)
+    return reported.Side(arm.name, made.experiment.arms[arm.name], seeds)
 
 
 def _claim(made: Plan, name: str, verdict: Verdict) -> reported.Claim:
@@ -130,7 +130,7 @@ def _curves(made: Plan, results: Results) -> Any:
     }
     if len(histories) > MANY and any(name.startswith("dev/") for name in logged):
         logged = {name for name in logged if name.startswith("dev/")}
-    paces = {program.plan.steps_per_epoch for program in made.programs.values()}
+    paces = {program.intervals.steps_per_epoch for program in made.programs.values()}
     x = "epoch" if len(paces) > 1 else "step"
     return draw.curves(histories, sorted(logged, key=_loss_first), x=x)
 

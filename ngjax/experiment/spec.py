@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ngjax import config as cfg
+from ngjax.report.results import Text
 from ngjax.types import Task
 
 if TYPE_CHECKING:
@@ -26,13 +27,6 @@ class Picture(NamedTuple):
     name: str  # the file's name without .png
     caption: str
     figure: Any  # matplotlib Figure
-
-
-class Text(NamedTuple):
-    """One preformatted text of a topic: a sample, a layer table."""
-
-    title: str
-    text: str
 
 
 @dataclasses.dataclass(frozen=True)

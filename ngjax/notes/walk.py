@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from ngjax import optim
+from ngjax.types import Pace
 
 
 def walk(
@@ -23,7 +24,7 @@ def walk(
         start: parameters before the first update.
         steps: how many updates.
     """
-    tx = optim.make(optimizer, steps_per_epoch=1, total_steps=steps)(optim.hyper(optimizer))
+    tx = optim.make(optimizer)(optim.hyper(optimizer), Pace(1, steps))
 
     def step(carry: tuple[Any, Any], t: jax.Array) -> tuple[tuple[Any, Any], Any]:
         params, state = carry

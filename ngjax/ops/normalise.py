@@ -24,7 +24,7 @@ def standardise(
         axis: averaged over; 0 gives each feature its own numbers, (0, 1, 2) each channel.
 
     Returns:
-        (mu, sigma): float32, of the rank of `train`, with length 1 along `axis`.
+        (mu, sigma): float64, of the rank of `train`, with length 1 along `axis`.
 
     Raises:
         ValueError: no examples, or `axis` leaves the examples out.
@@ -40,8 +40,9 @@ def standardise(
 
     mu = total(lambda x: x) / count
     sigma = np.sqrt(total(lambda x: (x - mu) ** 2) / count)
-    varies = train.max(axis, keepdims=True) > train.min(axis, keepdims=True)
-    return mu.astype(np.float32), np.where(varies, sigma, 1.0).astype(np.float32)
+    least = train.min(axis, keepdims=True)
+    varies = train.max(axis, keepdims=True) > least
+    return np.where(varies, mu, least), np.where(varies, sigma, 1.0)
 
 
 def normalise(x: Any, mu: Any, sigma: Any) -> Any:
@@ -55,6 +56,6 @@ def normalise(x: Any, mu: Any, sigma: Any) -> Any:
         sigma: likewise.
 
     Returns:
-        float32 [B, ...], NumPy or JAX as `x` is.
+        [B, ...] in the wider type of x, mu and sigma, NumPy or JAX as `x` is.
     """
     return (x - mu) / sigma

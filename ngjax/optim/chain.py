@@ -1,7 +1,7 @@
 """An optimizer is a sentence: its config, and the one optax chain made from it.
 
     optimizer = Optimizer(rule="adam", learning_rate=1e-3, l2=1e-4, schedule="cosine")
-    tx = make(optimizer, steps_per_epoch=100, total_steps=1000)(hyper(optimizer))
+    tx = make(optimizer)(hyper(optimizer), Pace(steps_per_epoch=100, total_steps=1000))
 
 Scalars are traced (`hyper`), so a population may vary them in one compiled step.
 """
@@ -25,7 +25,7 @@ from ngjax.optim.momentum import scale_by_momentum
 from ngjax.optim.parts import by_part, parse
 from ngjax.optim.penalty import add_l1, add_l2, add_weight_decay
 from ngjax.optim.rmsprop import scale_by_rmsprop
-from ngjax.types import UserError
+from ngjax.types import Pace, UserError
 
 Rule = Literal["descent", "momentum", "rmsprop", "adam", "lbfgs"]
 Decay = Literal[
@@ -121,26 +121,22 @@ def hyper(optimizer: Optimizer) -> dict[str, float]:
 
 
 def make(
-    optimizer: Optimizer, *, steps_per_epoch: int, total_steps: int
-) -> Callable[[Hyper], optax.GradientTransformationExtraArgs]:
-    """Makes hyper -> the chain, read from top to bottom in the order of the maths.
+    optimizer: Optimizer,
+) -> Callable[[Hyper, Pace], optax.GradientTransformationExtraArgs]:
+    """Makes (hyper, pace) -> the chain, read from top to bottom in the order of the maths.
 
-    The structure of its state does not depend on hyper, and hyper may hold more than is read.
-
-    Args:
-        optimizer: the config.
-        steps_per_epoch: updates in one pass over the training data.
-        total_steps: updates in the run; where the cosine ends.
+    It is what `Task.tx` wants. The structure of its state does not depend on hyper, and hyper may
+    hold more than is read.
 
     Raises:
-        UserError: a knob that L-BFGS cannot honour; later, a part that names no parameter.
+        UserError: a knob that L-BFGS cannot honour; from the chain, mini-batches under L-BFGS and
+            a part that names no parameter.
     """
     if optimizer.rule == "lbfgs":
-        _check_lbfgs(optimizer, steps_per_epoch)
-        return lambda hyper: lbfgs(hyper["l2"], optimizer.memory)
+        return _lbfgs(optimizer)
 
-    def tx(hyper: Hyper) -> optax.GradientTransformationExtraArgs:
-        factor = decay(optimizer, hyper, steps_per_epoch=steps_per_epoch, total_steps=total_steps)
+    def tx(hyper: Hyper, pace: Pace) -> optax.GradientTransformationExtraArgs:
+        factor = decay(optimizer, hyper, pace)
         chain = optax.chain(
             clip_by_global_norm(hyper["clip_norm"]) if optimizer.clip_norm else optax.identity(),
             add_l2(hyper["l2"]),
@@ -156,9 +152,7 @@ def make(
     return tx
 
 
-def decay(
-    optimizer: Optimizer, hyper: Hyper, *, steps_per_epoch: int, total_steps: int
-) -> optax.Schedule:
+def decay(optimizer: Optimizer, hyper: Hyper, pace: Pace) -> optax.Schedule:
     """Updates made -> the factor of the learning rate, warm-up included; what a figure draws."""
     rate = hyper.get("decay_rate")
     by_epoch = {
@@ -170,11 +164,11 @@ def decay(
         "manual": lambda: schedules.manual(optimizer.manual),
     }
     if optimizer.schedule == "cosine":
-        schedule = schedules.cosine(total_steps, optimizer.warmup_steps)
+        schedule = schedules.cosine(pace.total_steps, optimizer.warmup_steps)
     elif optimizer.decay_by == "step":
         schedule = schedules.counted(by_epoch[optimizer.schedule]())
     else:
-        schedule = schedules.counted(by_epoch[optimizer.schedule](), steps_per_epoch)
+        schedule = schedules.counted(by_epoch[optimizer.schedule](), pace.steps_per_epoch)
     return schedules.warmup(schedule, optimizer.warmup_steps)
 
 
@@ -188,11 +182,9 @@ def _rule(optimizer: Optimizer, hyper: Hyper) -> optax.GradientTransformation:
     return words[optimizer.rule](*scalars, bias_correction=correct)
 
 
-def _check_lbfgs(optimizer: Optimizer, steps_per_epoch: int) -> None:
-    if steps_per_epoch > 1:
-        raise UserError(
-            "--optimizer.rule=lbfgs: searches its step on the whole loss; give --run.batch_size=0"
-        )
+def _lbfgs(
+    optimizer: Optimizer,
+) -> Callable[[Hyper, Pace], optax.GradientTransformationExtraArgs]:
     plain = Optimizer()
     for name in _NOT_LBFGS:
         value = getattr(optimizer, name)
@@ -201,3 +193,13 @@ def _check_lbfgs(optimizer: Optimizer, steps_per_epoch: int) -> None:
                 f"--optimizer.{name}={value}: rule=lbfgs searches its step on the whole loss; "
                 f"leave {name} out or take another rule"
             )
+
+    def tx(hyper: Hyper, pace: Pace) -> optax.GradientTransformationExtraArgs:
+        if pace.steps_per_epoch > 1:
+            raise UserError(
+                "--optimizer.rule=lbfgs: searches its step on the whole loss; "
+                "give --run.batch_size=0"
+            )
+        return lbfgs(hyper["l2"], optimizer.memory)
+
+    return tx

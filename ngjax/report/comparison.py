@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ngjax.report.numbers import duration, rate, with_spread
-from ngjax.report.results import Arm
+from ngjax.report.results import Side
 
 
 class Comparison(NamedTuple):
@@ -20,7 +20,7 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    arms: Sequence[Arm], objective: tuple[str, str] | None = None, width: int = 80, gap: int = 2
+    arms: Sequence[Side], objective: tuple[str, str] | None = None, width: int = 80, gap: int = 2
 ) -> Comparison:
     """Lay the arms out: one a row, or one a column where only that fits, or fits better.
 
@@ -63,7 +63,7 @@ def _best(means: Sequence[Mapping[str, float]], metric: str, mode: str) -> int |
     return max(finite, key=lambda i: sign * means[i][metric])
 
 
-def _note(arms: Sequence[Arm], objective: tuple[str, str] | None, marked: bool) -> str:
+def _note(arms: Sequence[Side], objective: tuple[str, str] | None, marked: bool) -> str:
     counts = sorted({len(arm.seeds) for arm in arms})
     note = ""
     if counts and counts[-1] > 1:

@@ -18,7 +18,7 @@ from typing import Any
 from ngjax.report.atomic import write_bytes
 from ngjax.report.comparison import compare
 from ngjax.report.figures.canvas import DPI
-from ngjax.report.results import Arm, Claim
+from ngjax.report.results import Claim, Side, Text
 from ngjax.report.stylesheet import CSS
 
 EMPTY_LINE = "\n\n"
@@ -35,14 +35,6 @@ class Figure:
 
 
 @dataclasses.dataclass(frozen=True)
-class Text:
-    """Words to be shown as they are: samples, tables of layers."""
-
-    title: str
-    text: str
-
-
-@dataclasses.dataclass(frozen=True)
 class Page:
     """What a report says, top to bottom. All of it is plain text; the page escapes it."""
 
@@ -55,7 +47,7 @@ class Page:
         default_factory=dict
     )  # as `summary.environment` gives it
     objective: tuple[str, str] | None = None  # metric, "max" or "min"
-    arms: Sequence[Arm] = ()
+    arms: Sequence[Side] = ()
     claims: Sequence[Claim] = ()
     figures: Sequence[Figure] = ()
     texts: Sequence[Text] = ()

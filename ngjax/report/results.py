@@ -20,7 +20,7 @@ class Seed:
 
 
 @dataclasses.dataclass(frozen=True)
-class Arm:
+class Side:
     """One side of a comparison, over its seeds."""
 
     name: str
@@ -63,6 +63,14 @@ class Claim:
     def verdict(self) -> str:
         """The verdict in words: "holds", "does not hold" or "not asked"."""
         return {True: "holds", False: "does not hold", None: "not asked"}[self.holds]
+
+
+@dataclasses.dataclass(frozen=True)
+class Text:
+    """Words to be shown as they are: samples, tables of layers."""
+
+    title: str
+    text: str
 
 
 def mean_and_spread(

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from ngjax.report.atomic import write_bytes
-from ngjax.report.results import Arm, Claim
+from ngjax.report.results import Claim, Side
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
@@ -35,7 +35,7 @@ def summarise(
     status: str,
     objective: Sequence[str] | None,
     environment: Mapping[str, Any],
-    arms: Sequence[Arm],
+    arms: Sequence[Side],
     claims: Sequence[Claim],
 ) -> dict[str, Any]:
     """The tree of `summary.json`, as the module's docstring lays it out.

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ngjax.report.comparison import Comparison, compare
-from ngjax.report.results import Arm, Claim
+from ngjax.report.results import Claim, Side
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +20,7 @@ ASCII = str.maketrans({"±": "+-", "−": "-", "—": "-", "×": "x", "∞": "in
 COLOURS = {True: "green", False: "bold red", None: "dim"}
 
 
-class Entry(NamedTuple):
+class Line(NamedTuple):
     """One experiment in the catalogue."""
 
     name: str
@@ -29,7 +29,7 @@ class Entry(NamedTuple):
 
 
 def results(
-    arms: Sequence[Arm],
+    arms: Sequence[Side],
     claims: Sequence[Claim],
     objective: tuple[str, str] | None = None,
     console: Console | None = None,
@@ -58,7 +58,7 @@ def results(
 
 
 def catalogue(
-    chapters: Mapping[str, Sequence[Entry]],
+    chapters: Mapping[str, Sequence[Line]],
     usage: Sequence[str],
     console: Console | None = None,
 ) -> None:

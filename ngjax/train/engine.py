@@ -75,7 +75,7 @@ class _Loop:
         hooks: Hooks,
         signals: Signals,
     ) -> None:
-        self.program, self.plan, self.run_ = program, program.plan, program.run
+        self.program, self.run_, self.intervals = program, program.run, program.intervals
         self.objective, self.saves, self.hooks, self.signals = objective, saves, hooks, signals
         self.feed = program.feed(seed)
         self.slots = dev.put(self.feed.slots(), program.devices)
@@ -93,7 +93,7 @@ class _Loop:
     def run(self) -> Outcome:
         """To the end, or to the signal that stops it."""
         self.clock = time.perf_counter() - self.progress.seconds
-        steps = self.plan.stop_after(self.progress.step, self.limit)
+        steps = self.intervals.stop_after(self.progress.step, self.limit)
         coming = self.feed.ahead(self.progress.step, steps) if self._more() else None
         while self._more():
             coming = self._advance(coming.result())
@@ -114,13 +114,13 @@ class _Loop:
     def _more(self) -> bool:
         patience = self.run_.patience
         stopped = bool(patience) and self.progress.stale >= patience
-        return self.progress.step < self.plan.total and not stopped
+        return self.progress.step < self.intervals.total and not stopped
 
     def _advance(self, stretch: Any) -> Any:
         """One device call and what the host does after it; the next stretch is drawn meanwhile."""
         progress, start = self.progress, time.perf_counter()
         first, end = progress.step, progress.step + stretch.steps
-        following = self.plan.stop_after(end, self.limit) if end < self.plan.total else 0
+        following = self.intervals.stop_after(end, self.limit) if end < self.intervals.total else 0
         coming = self.feed.ahead(end, following) if following else None
         self.state, told = self.program.train(self.state, self.slots, stretch)
         self._adapt(time.perf_counter() - start, stretch.steps)
@@ -128,15 +128,15 @@ class _Loop:
         each = (progress.seconds - before) / stretch.steps
         for step in range(first + 1, end + 1):
             self._count(step, {name: _at(step - first - 1, sums) for name, sums in told.items()})
-            if step % self.plan.log_every == 0 or step == self.plan.total:
+            if step % self.intervals.log_every == 0 or step == self.intervals.total:
                 self._log(step, before + each * (step - first))
         progress.step = end
         better = False
-        if end % self.plan.evaluate_every == 0 or end == self.plan.total:
+        if end % self.intervals.evaluate_every == 0 or end == self.intervals.total:
             better = self._evaluate()
-        if better or end % self.plan.save_every == 0 or end == self.plan.total:
+        if better or end % self.intervals.save_every == 0 or end == self.intervals.total:
             self._save(wait=False)
-        self.hooks.progress(end, self.plan.total, progress.latest)
+        self.hooks.progress(end, self.intervals.total, progress.latest)
         return coming
 
     def _adapt(self, seconds: float, steps: int) -> None:
@@ -181,7 +181,7 @@ class _Loop:
         return better
 
     def _write(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
-        self.hooks.write(step, step / self.plan.steps_per_epoch, seconds, values)
+        self.hooks.write(step, step / self.intervals.steps_per_epoch, seconds, values)
 
     def _save(self, *, wait: bool) -> None:
         if self.saves:
@@ -206,7 +206,7 @@ class _Loop:
             host = best.state
         values = {**progress.latest, **self.program.evaluate_all(self.program.place(host))}
         _finite(values, progress.step)
-        examples = progress.step * self.plan.batch_size
+        examples = progress.step * self.intervals.batch_size
         return Outcome(
             metrics=values,
             steps=progress.step,

@@ -21,7 +21,7 @@ from jax import lax
 from ngjax import metrics as metric
 from ngjax.train import devices as dev
 from ngjax.train.feed import Feed, Stretch, evaluation_batches
-from ngjax.train.settings import Plan, Run
+from ngjax.train.settings import Intervals, Run
 from ngjax.train.step import evaluate_step, predict_step, train_step
 from ngjax.types import Metrics, State, Task, UserError
 
@@ -36,9 +36,11 @@ class Program:
             UserError: a batch that the devices do not divide, a part that names no parameter.
         """
         self.task, self.run, self.devices = task, run, devices
-        self.plan = Plan.of(run, task.train.size if task.train else None)
+        self.intervals = Intervals.of(run, task.train.size if task.train else None)
         if task.train:
-            dev.check_divides("run.batch_size", self.plan.batch_size, len(devices), run.accumulate)
+            dev.check_divides(
+                "run.batch_size", self.intervals.batch_size, len(devices), run.accumulate
+            )
         elif run.accumulate > 1:
             raise UserError("--run.accumulate: this experiment has no batches to cut into parts")
         self.storage = jnp.float64 if run.dtype == "float64" else jnp.float32
@@ -67,14 +69,14 @@ class Program:
 
     def feed(self, seed: int) -> Feed:
         """The examples of a run with this seed."""
-        plan = self.plan
+        intervals = self.intervals
         return Feed(
             self.task.train,
-            plan.batch_size,
+            intervals.batch_size,
             seed,
             len(self.devices),
             self.run.accumulate,
-            most=min(plan.evaluate_every, plan.save_every),
+            most=min(intervals.evaluate_every, intervals.save_every),
             own=dev.own(self.devices),
         )
 
@@ -86,7 +88,7 @@ class Program:
             params, extra = self.task.init(jax.random.wrap_key_data(key_data))
             params = dev.cast(params, self.storage)
             extra = dev.cast(extra, self.storage)
-            tx = optax.with_extra_args_support(self.task.tx(hyper))
+            tx = optax.with_extra_args_support(self.task.tx(hyper, self.intervals.pace))
             averaged = {"params": params, "extra": extra}
             zero = functools.partial(jax.tree.map, _zero_if_floating)
             return State(
@@ -111,7 +113,7 @@ class Program:
         with self.precision():
             state = jax.tree.map(np.asarray, self._initialise(*self._seeded(seed)))
             if self.task.carry:
-                carry = dev.cast(self.task.carry(self.plan.batch_size), self.storage)
+                carry = dev.cast(self.task.carry(self.intervals.batch_size), self.storage)
                 state = state._replace(carry=jax.tree.map(np.asarray, carry))
         return state
 
@@ -131,7 +133,9 @@ class Program:
 
     @functools.cached_property
     def _chunk(self) -> Any:
-        step = functools.partial(train_step, self.task, self.run.dtype, self.run.ema)
+        step = functools.partial(
+            train_step, self.task, self.intervals.pace, self.run.dtype, self.run.ema
+        )
 
         def chunk(state: State, constants: Any, slots: Any, drawn: Any, steps: Any) -> Any:
             mask = jnp.ones(slots.shape, jnp.float32)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+from ngjax.types import Pace
+
 
 @dataclasses.dataclass(frozen=True)
 class Run:
@@ -39,7 +41,7 @@ class Run:
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class Intervals:
     """A Run made concrete for one Task: every interval a number of updates."""
 
     total: int
@@ -50,7 +52,7 @@ class Plan:
     save_every: int
 
     @classmethod
-    def of(cls, run: Run, size: int | None) -> Plan:
+    def of(cls, run: Run, size: int | None) -> Intervals:
         """The intervals of a run over `size` training examples (None: no batches at all)."""
         batch_size = min(run.batch_size or (size or 1), size or 1)
         per_epoch = max(1, (size or 1) // batch_size)
@@ -66,6 +68,11 @@ class Plan:
             log_every=run.log_every or max(1, total // 200),
             save_every=run.save_every or evaluate_every,
         )
+
+    @property
+    def pace(self) -> Pace:
+        """What a chain may know of the run's length."""
+        return Pace(self.steps_per_epoch, self.total)
 
     def stop_after(self, step: int, limit: int) -> int:
         """How many updates may run from `step` before someone must look, at most `limit`.

@@ -17,7 +17,7 @@ import optax
 from jax import lax
 
 from ngjax.train.devices import cast, device_sum
-from ngjax.types import Array, Aux, Batch, Context, Metrics, Source, State, Sum, Task
+from ngjax.types import Array, Aux, Batch, Context, Metrics, Pace, Source, State, Sum, Task
 
 
 def make_batch(
@@ -91,12 +91,13 @@ def summed_gradient(
 
 
 def train_step(
-    task: Task, dtype: str, ema: float, state: State, constants: Any, drawn: Any
+    task: Task, pace: Pace, dtype: str, ema: float, state: State, constants: Any, drawn: Any
 ) -> tuple[State, Metrics]:
     """One update: W := W - alpha * rule(gradient of the mean loss over the global batch).
 
     Args:
         task: pure functions; static.
+        pace: length of the run; static.
         dtype: compute precision; static.
         ema: beta of the averaged weights, 0 for none; static.
         state: this device's replica (its carry: this device's share, [parts, b, ...]).
@@ -117,7 +118,7 @@ def train_step(
         return total / count, gradient, (total, count), aux
 
     value, gradient, loss, aux = mean_gradient(state.params)
-    tx = optax.with_extra_args_support(task.tx(state.hyper))
+    tx = optax.with_extra_args_support(task.tx(state.hyper, pace))
     updates, opt_state = tx.update(
         gradient,
         state.opt_state,

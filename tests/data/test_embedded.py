@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn import datasets
 
-from ngjax.data import embedded
+from ngjax.data import drawn, embedded
 
 
 def test_digits():
@@ -62,3 +62,29 @@ def test_python_docs():
 def test_entries_need_no_file(entry):
     assert entry.embedded
     assert not entry.files
+
+
+def test_wine_and_diabetes_as_scikit_learn_has_them():
+    wines = embedded.wine({}).train
+    assert wines.inputs.shape == (178, 13) and np.bincount(wines.targets).tolist() == [59, 71, 48]
+    bunch = datasets.load_diabetes(scaled=False)
+    patients = embedded.diabetes({}).train
+    np.testing.assert_array_equal(patients.inputs, bunch.data.astype(np.float32))
+    assert patients.targets.dtype == np.float32
+    assert (patients.targets.min(), patients.targets.max()) == (25, 346)
+
+
+def test_drawn_sets_are_the_same_on_every_machine():
+    points = drawn.flower({}).train
+    assert points.inputs.shape == (400, 2) and np.bincount(points.targets).tolist() == [200, 200]
+    radius = np.hypot(*points.inputs.T)
+    assert 3.9 < radius.max() < 4.8
+    np.testing.assert_array_equal(points.inputs, drawn.flower({}).train.inputs)
+    # a leaf of one colour lies across from one of the same colour's half turn only
+    assert (points.inputs[points.targets == 0, 0] > 0).mean() > 0.4
+    assert len(drawn.moons({}).train) == 300
+    rings = drawn.circles({})
+    assert (len(rings.train), len(rings.test)) == (300, 100)
+    inner = np.hypot(*rings.train.inputs[rings.train.targets == 1].T)
+    outer = np.hypot(*rings.train.inputs[rings.train.targets == 0].T)
+    assert inner.mean() < 0.85 < outer.mean()

@@ -6,11 +6,11 @@ import pytest
 
 from ngjax import config
 from ngjax.optim import Optimizer, hyper, make
-from ngjax.types import UserError
+from ngjax.types import Pace, UserError
 
 RATES = {"descent": 2e-3, "momentum": 2e-3, "rmsprop": 2e-3, "adam": 2e-2, "lbfgs": 0.0}
 RULES = list(RATES)
-SIZES = {"steps_per_epoch": 10, "total_steps": 100}
+PACE = Pace(steps_per_epoch=10, total_steps=100)
 
 
 def parabola_and_valley(params):
@@ -23,7 +23,7 @@ def parabola_and_valley(params):
 def test_every_rule_reaches_the_minimum(rule):
     steps, schedule = (60, "constant") if rule == "lbfgs" else (20_000, "cosine")
     optimizer = Optimizer(rule=rule, learning_rate=RATES[rule], schedule=schedule)
-    tx = make(optimizer, steps_per_epoch=1, total_steps=steps)(hyper(optimizer))
+    tx = make(optimizer)(hyper(optimizer), Pace(1, steps))
     loss = parabola_and_valley
 
     def step(carry, _):
@@ -56,18 +56,18 @@ FULL = {  # every stage at once, beside a plain chain
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule != "lbfgs"])
 def test_scalars_are_traced_state_is_stable_and_dtype_is_kept(rule, stages, dtype):
     optimizer = Optimizer(rule=rule, **FULL[stages])
-    tx = make(optimizer, **SIZES)
+    tx = make(optimizer)
     params = {"w": jnp.ones((2, 2), dtype), "b": jnp.ones(2, dtype)}
     traces = []
 
     @jax.jit
     def step(hyper, params, state):
         traces.append(1)
-        updates, state = tx(hyper).update(params, state, params)
+        updates, state = tx(hyper, PACE).update(params, state, params)
         return updates, optax.apply_updates(params, updates), state
 
     first = {name: jnp.float32(value) for name, value in hyper(optimizer).items()}
-    state = tx(first).init(params)
+    state = tx(first, PACE).init(params)
     shapes = jax.eval_shape(lambda s: s, state)
     for factor in (1, 0.5, 0):
         scaled = {name: factor * value for name, value in first.items()}
@@ -82,7 +82,7 @@ def test_the_chain_is_read_in_the_order_of_the_maths():
         learning_rate=0.1, clip_norm=1.0, l2=0.5, l1=0.25, weight_decay=0.125, decay_rate=1.0,
         schedule="inverse_time",
     )  # fmt: skip
-    tx = make(optimizer, **SIZES)(hyper(optimizer))
+    tx = make(optimizer)(hyper(optimizer), PACE)
     w = jnp.full((1, 1), 2.0)
     updates, _ = tx.update(jnp.full((1, 1), 4.0), tx.init(w), w)
     # clipped to 1, + 0.5 * 2, + 0.25, + 0.125 * 2; times the rate 0.1 / (1 + 1)
@@ -93,7 +93,7 @@ def test_decay_is_behind_the_rule_and_l2_before_it():
     w = jnp.full((1, 1), 2.0)
     for knobs, expected in (({"l2": 0.5}, -0.1), ({"weight_decay": 0.5}, -0.1 * (1 + 0.5 * 2))):
         optimizer = Optimizer(rule="adam", learning_rate=0.1, **knobs)
-        tx = make(optimizer, **SIZES)(hyper(optimizer))
+        tx = make(optimizer)(hyper(optimizer), PACE)
         updates, _ = tx.update(jnp.full((1, 1), 3.0), tx.init(w), w)
         np.testing.assert_allclose(updates, [[expected]], rtol=1e-5)  # Adam's first step is +-1
 
@@ -109,14 +109,14 @@ def test_bias_correction_is_adams_by_default_and_any_rules_on_demand():
         ("adam", False, 0.1 / 0.001**0.5),
     ):
         optimizer = Optimizer(rule=rule, learning_rate=1.0, bias_correction=choice)
-        tx = make(optimizer, **SIZES)(hyper(optimizer))
+        tx = make(optimizer)(hyper(optimizer), PACE)
         updates, _ = tx.update(3.0 * w, tx.init(w), w)
         np.testing.assert_allclose(updates, [[-expected]], rtol=1e-4)
 
 
 def test_composes_with_any_transformation_of_optax():
     optimizer = Optimizer(rule="momentum", learning_rate=1.0)
-    tx = optax.chain(optax.centralize(), make(optimizer, **SIZES)(hyper(optimizer)))
+    tx = optax.chain(optax.centralize(), make(optimizer)(hyper(optimizer), PACE))
     w = jnp.ones((2, 2))
     updates, _ = tx.update(jnp.asarray([[1.0, 3.0], [3.0, 1.0]]), tx.init(w), w)
     np.testing.assert_allclose(updates, [[0.1, -0.1], [-0.1, 0.1]], rtol=1e-6, atol=1e-7)

@@ -5,9 +5,9 @@ import optax
 import pytest
 
 from ngjax.optim import Optimizer, hyper, lbfgs, make
-from ngjax.types import UserError
+from ngjax.types import Pace, UserError
 
-SIZES = {"steps_per_epoch": 1, "total_steps": 10}
+PACE = Pace(steps_per_epoch=1, total_steps=10)
 
 
 def test_walks_as_optax_does_on_the_penalised_loss_to_ridge_regression():
@@ -47,15 +47,15 @@ def update(tx, loss, params, state):
 
 def test_penalty_is_traced():
     optimizer = Optimizer(rule="lbfgs", l2=0.5)
-    tx = make(optimizer, **SIZES)
+    tx = make(optimizer)
     params = {"W": jnp.ones((2, 2))}
-    state = tx(hyper(optimizer)).init(params)
+    state = tx(hyper(optimizer), PACE).init(params)
     traces = []
 
     @jax.jit
     def step(hyper, params, state):
         traces.append(1)
-        return update(tx(hyper), lambda p: jnp.sum((p["W"] - 3) ** 2) / 2, params, state)
+        return update(tx(hyper, PACE), lambda p: jnp.sum((p["W"] - 3) ** 2) / 2, params, state)
 
     for l2, minimum in ((0.5, 2.0), (0.0, 3.0), (2.0, 1.0)):
         found, memory = params, state
@@ -79,9 +79,9 @@ def test_penalty_is_traced():
 def test_what_a_line_search_cannot_honour_is_refused(name, value):
     optimizer = Optimizer(rule="lbfgs", **{name: value})
     with pytest.raises(UserError, match=f"^--optimizer.{name}=.*lbfgs"):
-        make(optimizer, **SIZES)
+        make(optimizer)
 
 
 def test_mini_batches_are_refused():
     with pytest.raises(UserError, match=r"give --run.batch_size=0$"):
-        make(Optimizer(rule="lbfgs"), steps_per_epoch=2, total_steps=10)
+        make(Optimizer(rule="lbfgs"))({"l2": 0.0}, Pace(2, 10))

@@ -6,6 +6,7 @@ import pytest
 
 from ngjax.optim import schedules
 from ngjax.optim.chain import Optimizer, decay, hyper
+from ngjax.types import Pace
 
 EPOCHS = jnp.arange(1, 9)
 
@@ -70,7 +71,7 @@ def test_config_makes_the_schedule_with_its_rate_traced(name):
 
     @jax.jit
     def factors(hyper, steps):
-        return jax.vmap(decay(optimizer, hyper, steps_per_epoch=3, total_steps=9))(steps)
+        return jax.vmap(decay(optimizer, hyper, Pace(3, 9)))(steps)
 
     found = factors(hyper(optimizer), jnp.asarray([0, 3, 6]))
     np.testing.assert_allclose(found, expected, rtol=1e-5)
@@ -78,5 +79,5 @@ def test_config_makes_the_schedule_with_its_rate_traced(name):
 
 def test_decay_by_step_counts_updates():
     optimizer = Optimizer(schedule="inverse_sqrt", decay_by="step")
-    factor = decay(optimizer, hyper(optimizer), steps_per_epoch=3, total_steps=9)
+    factor = decay(optimizer, hyper(optimizer), Pace(3, 9))
     np.testing.assert_allclose(factor(jnp.asarray([0, 3, 8])), [1, 0.5, 1 / 3], rtol=1e-6)

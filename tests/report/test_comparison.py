@@ -1,11 +1,11 @@
 import math
 
 from ngjax.report.comparison import compare
-from ngjax.report.results import Arm, Seed
+from ngjax.report.results import Seed, Side
 
 
 def arm(name, **metrics):
-    return Arm(name, (), {0: Seed(metrics, 10, 2.0, 1234.0)})
+    return Side(name, (), {0: Seed(metrics, 10, 2.0, 1234.0)})
 
 
 def test_arms_are_rows_with_the_objective_first():
@@ -38,14 +38,14 @@ def test_what_an_arm_lacks_is_a_dash_and_a_lost_arm_is_never_best():
 
 
 def test_one_arm_has_no_best_and_arms_that_train_nothing_no_speed():
-    table = compare([Arm("iou", (), {0: Seed({"iou": 0.5}, seconds=0.1)})], ("iou", "max"))
+    table = compare([Side("iou", (), {0: Seed({"iou": 0.5}, seconds=0.1)})], ("iou", "max"))
     assert table.header == ["", "iou", "time"]
     assert table.best is None
     assert table.note == ""
 
 
 def test_the_note_counts_the_seeds():
-    two = Arm("a", (), {0: Seed({"f1": 0.5}), 1: Seed({"f1": 0.7})})
+    two = Side("a", (), {0: Seed({"f1": 0.5}), 1: Seed({"f1": 0.7})})
     assert compare([two]).note.startswith("Mean ± sample standard deviation over 2 seeds")
     assert "1 to 2 seeds" in compare([two, arm("b", f1=0.1)]).note
     assert compare([two]).rows[0][1] == "0.60 ± 0.14"

@@ -8,7 +8,7 @@ from PIL import Image
 
 from ngjax.report import page
 from ngjax.report.page import Figure, Page, Text
-from ngjax.report.results import Arm, Claim, Seed
+from ngjax.report.results import Claim, Seed, Side
 
 HOSTILE = (
     '</pre></title></style><script src="http://evil.example/a.js">alert(1)</script>"\'&<img src=x>'
@@ -51,7 +51,7 @@ def picture(tmp_path):
 def full(words, picture):
     """A page with the same words wherever words can stand."""
     arms = [
-        Arm(f"{words} {i}", (words,), {0: Seed({words: i / 2}), 1: Seed({words: i / 4})})
+        Side(f"{words} {i}", (words,), {0: Seed({words: i / 2}), 1: Seed({words: i / 4})})
         for i in (1, 2)
     ]
     return Page(

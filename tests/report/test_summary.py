@@ -11,7 +11,7 @@ import pytest
 
 from ngjax.report import summary
 from ngjax.report.atomic import write_bytes
-from ngjax.report.results import Arm, Claim, Seed, mean_and_spread
+from ngjax.report.results import Claim, Seed, Side, mean_and_spread
 
 
 def strict(path):
@@ -90,7 +90,7 @@ def test_summary_has_the_documented_keys_and_nothing_else(tmp_path):
         "complete",
         ("dev/accuracy", "max"),
         summary.environment("cpu", 8),
-        [Arm("residual", (), seeds)],
+        [Side("residual", (), seeds)],
         claims,
     )
     read = strict(summary.write_json(tmp_path / "summary.json", tree))
@@ -115,10 +115,10 @@ def test_summary_has_the_documented_keys_and_nothing_else(tmp_path):
 
 
 def test_an_arm_sums_time_and_averages_speed():
-    arm = Arm("a", (), {0: Seed({}, 1, 2.0, 500.0), 1: Seed({}, 1, 3.0, 700.0), 2: Seed({})})
+    arm = Side("a", (), {0: Seed({}, 1, 2.0, 500.0), 1: Seed({}, 1, 3.0, 700.0), 2: Seed({})})
     assert arm.seconds == 5.0
     assert arm.examples_per_second == 600.0
-    assert Arm("a", (), {0: Seed({})}).examples_per_second is None
+    assert Side("a", (), {0: Seed({})}).examples_per_second is None
 
 
 def test_environment_knows_versions_and_never_fails(monkeypatch):

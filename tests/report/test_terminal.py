@@ -4,8 +4,8 @@ import pytest
 from rich.console import Console
 
 from ngjax.report import terminal
-from ngjax.report.results import Arm, Claim, Seed
-from ngjax.report.terminal import Entry
+from ngjax.report.results import Claim, Seed, Side
+from ngjax.report.terminal import Line
 
 
 def said(say, *args, width=80, terminal=False, encoding="utf-8"):
@@ -21,7 +21,7 @@ def said(say, *args, width=80, terminal=False, encoding="utf-8"):
 
 
 ARMS = [
-    Arm(
+    Side(
         name,
         (),
         {s: Seed({"dev/accuracy": a + s / 100, "dev/loss": 1 - a}, 5, 1.0) for s in (0, 1)},
@@ -80,14 +80,14 @@ def test_an_old_encoding_is_no_reason_to_fail():
 def test_the_catalogue_fits_eighty_columns():
     chapters = {
         "Neural networks": [
-            Entry(
+            Line(
                 "logistic_regression",
                 "1.2",
                 "one neuron learns cat from non-cat, and its "
                 "hand-written gradient is that of autodiff",
             ),
         ],
-        "Convolutional networks": [Entry("resnet", "4.9", "shortcuts [identity] let depth help")],
+        "Convolutional networks": [Line("resnet", "4.9", "shortcuts [identity] let depth help")],
     }
     usage = ["python launch.py --experiment=resnet", "python launch.py --experiment=resnet --help"]
     lines = said(terminal.catalogue, chapters, usage).splitlines()

@@ -88,7 +88,7 @@ def network(tx=None, hyper=None, dropout=0.0, norm=False, carry=False, fetch=Fal
     return Task(
         init=init,
         loss=loss,
-        tx=tx or (lambda hyper: optax.sgd(hyper["learning_rate"])),
+        tx=tx or (lambda hyper, pace: optax.sgd(hyper["learning_rate"])),
         hyper=hyper or {"learning_rate": 0.3, "dropout": dropout},
         train=train,
         evals={"dev": Source(size - 7, gather)},
@@ -109,6 +109,6 @@ def parabola(tx=None):
     return Task(
         init=lambda key: ({"w": jnp.zeros(())}, {}),
         loss=loss,
-        tx=tx or (lambda hyper: optax.sgd(hyper["learning_rate"])),
+        tx=tx or (lambda hyper, pace: optax.sgd(hyper["learning_rate"])),
         hyper={"learning_rate": 0.1},
     )

@@ -19,8 +19,8 @@ from ngjax.types import UserError
 
 def chain(**optimizer):
     config = optim.Optimizer(**optimizer)
-    make = optim.make(config, steps_per_epoch=5, total_steps=10)
-    return lambda hyper: make(optim.hyper(config) | hyper)
+    make = optim.make(config)
+    return lambda hyper, pace: make(optim.hyper(config) | hyper, pace)
 
 
 def final(task, devices, seed=0, **run):
@@ -34,7 +34,9 @@ CASES = {
     "batch norm": {"norm": True},
     "carry": {"carry": True},
     "clipped adam": {
-        "tx": lambda h: optax.chain(optax.clip_by_global_norm(0.05), optax.adam(h["learning_rate"]))
+        "tx": lambda h, pace: optax.chain(
+            optax.clip_by_global_norm(0.05), optax.adam(h["learning_rate"])
+        )
     },
     "frozen and slower parts": {"tx": chain(parts=("w1=0", "w2=0.1"), rule="momentum", l2=0.01)},
 }
@@ -112,8 +114,8 @@ def test_accumulation_changes_nothing_but_memory():
 def test_lbfgs_searches_the_global_line(devices):
     """Full batch: far down in twelve steps, and the same way on any devices."""
 
-    def tx(hyper):
-        del hyper
+    def tx(hyper, pace):
+        del hyper, pace
         return optax.lbfgs()
 
     out = final(network(tx=tx), devices, steps=12, batch_size=0)
@@ -124,7 +126,7 @@ def test_lbfgs_searches_the_global_line(devices):
 
 
 def test_lbfgs_solves_the_notes_quadratic():
-    out = final(parabola(lambda hyper: optax.lbfgs()), 2, steps=5)
+    out = final(parabola(lambda hyper, pace: optax.lbfgs()), 2, steps=5)
     np.testing.assert_allclose(out.state.params["w"], 5.0, atol=1e-6)
 
 

@@ -15,7 +15,7 @@ from ngjax.train.engine import fit
 from ngjax.train.feed import Feed, evaluation_batches
 from ngjax.train.program import Program
 from ngjax.train.record import Hooks
-from ngjax.train.settings import Plan, Run
+from ngjax.train.settings import Intervals, Run
 from ngjax.types import Source, shuffled
 
 
@@ -157,12 +157,12 @@ def test_a_feed_crosses_epochs():
     ],
 )
 def test_a_plan(run, size, expected):
-    plan = Plan.of(run, size)
+    plan = Intervals.of(run, size)
     assert (plan.total, plan.steps_per_epoch, plan.evaluate_every) == expected
 
 
 def test_a_plan_never_runs_past_a_look():
-    plan = Plan.of(Run(steps=20, evaluate_every=6, log_every=4, save_every=9), 100)
+    plan = Intervals.of(Run(steps=20, evaluate_every=6, log_every=4, save_every=9), 100)
     stops, step = [], 0
     while step < plan.total:
         step += plan.stop_after(step, 5)

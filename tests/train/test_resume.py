@@ -26,7 +26,7 @@ RUN = Run(epochs=4, batch_size=64, log_every=3, evaluate_every=5, ema=0.9)  # 20
 
 
 def program(devices=1, run=RUN):
-    tx = lambda h: optax.adam(h["learning_rate"])  # noqa: E731
+    tx = lambda h, pace: optax.adam(h["learning_rate"])  # noqa: E731
     return Program(network(tx=tx, dropout=0.3, norm=True, carry=True), run, dev.select(devices))
 
 
@@ -212,7 +212,7 @@ def test_a_damaged_newest_checkpoint_is_made_anew(tmp_path, capsys):
 
 
 def test_a_state_that_is_not_finite_is_never_saved(tmp_path):
-    broken = lambda h: optax.stateless(  # noqa: E731
+    broken = lambda h, pace: optax.stateless(  # noqa: E731
         lambda updates, params: jax.tree.map(lambda leaf: leaf * jax.numpy.nan, updates)
     )
     with pytest.raises(NotFinite, match="not finite after step 1"):

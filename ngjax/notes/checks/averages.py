@@ -14,7 +14,7 @@ from ngjax.losses import squared_loss
 from ngjax.notes.walk import walk
 from ngjax.ops import activations, backprop
 from ngjax.optim import Optimizer, average, ewa, schedules
-from ngjax.train.settings import Plan, Run
+from ngjax.train.settings import Intervals, Run
 from ngjax.types import shuffled
 
 ALPHA = 0.2  # alpha_0 of the notes' examples
@@ -127,7 +127,7 @@ def _smooth_and_stair() -> Any:
 
 CHECKS = MappingProxyType(
     {
-        "minibatch-count": lambda: Plan.of(Run(batch_size=1000), 5_000_000).steps_per_epoch,
+        "minibatch-count": lambda: Intervals.of(Run(batch_size=1000), 5_000_000).steps_per_epoch,
         "minibatch-index-notation": _each_once,
         "minibatch-cost": _mean_of_a_batch,
         "minibatch-bias-index": _shape_of_a_batch,
