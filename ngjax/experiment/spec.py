@@ -44,6 +44,7 @@ class Experiment:
         claims: id -> does the notes' verdict hold in these results?
         figures: results -> pictures.
         texts: results -> preformatted texts.
+        terms: of the notes' index, those that this topic is an entry point of.
     """
 
     notes: str
@@ -56,6 +57,7 @@ class Experiment:
     claims: Mapping[str, Callable[[Results], Holds]] = dataclasses.field(default_factory=dict)
     figures: Callable[[Results], Iterable[Picture]] | None = None
     texts: Callable[[Results], Iterable[Text]] | None = None
+    terms: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """A topic trains or it runs; every override it holds must be one its config has."""
