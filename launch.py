@@ -4,6 +4,7 @@
     python launch.py --experiment=lenet               run it
     python launch.py --experiment=lenet --help        every knob of it
     python launch.py --ledger                         what the notes print, and what is right
+    python launch.py --index                          the notes' index: where each term is
 
 Exit codes: 0 done, 1 a claim failed under --strict, 2 a mistake on the command line or in a file,
 3 the loss became NaN or infinite, 130 and 143 stopped by Ctrl-C or SIGTERM with the run saved.
@@ -40,6 +41,7 @@ flags.DEFINE_integer("process_id", None, "which of them this is; 0 writes the ru
 flags.DEFINE_boolean("smoke", False, "a run of seconds that only shows that everything works")
 flags.DEFINE_enum("mode", "train", ["train", "eval"], "eval: judge saved weights, write nothing")
 flags.DEFINE_boolean("ledger", False, "print the notes' checkable claims, ours and the verdicts")
+flags.DEFINE_boolean("index", False, "print the notes' index: each term's topics and functions")
 flags.DEFINE_string("cache_dir", "~/.cache/ngjax/compiled", "compiled programs; empty: keep none")
 
 OWN = tuple(name for name in FLAGS if name not in BEFORE)
@@ -120,6 +122,8 @@ def main(argv: Sequence[str]) -> None:
         _exit(f"{FLAGS.experiment}: {error}; try a smaller --optimizer.learning_rate", 3)
     except Interrupted as stop:
         _exit(f"{stop}; the same command goes on from there", stop.exit_code)
+    except BrokenPipeError:  # who read our output has read enough
+        os._exit(0)
     except OSError as error:
         _exit(f"{error.filename or FLAGS.workdir}: {error.strerror or error}", 2)
     except KeyboardInterrupt:
@@ -131,6 +135,8 @@ def main(argv: Sequence[str]) -> None:
 def _do(asks_help: bool) -> int:
     from ngjax.experiment import console
 
+    if FLAGS.index:
+        return console.print_index()
     if FLAGS.ledger:
         _start_jax()
         return console.print_ledger()

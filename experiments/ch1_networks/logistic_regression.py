@@ -198,4 +198,5 @@ EXPERIMENT = Experiment(
     },
     figures=figures,
     texts=texts,
+    terms=("logistic regression", "batch gradient descent"),
 )

@@ -259,4 +259,11 @@ EXPERIMENT = Experiment(
         "momentum-damps-oscillation": momentum_damps_the_bowl,
     },
     figures=figures,
+    terms=(
+        "Adam",
+        "RMSProp",
+        "momentum",
+        "batch gradient descent",
+        "mini-batch gradient descent",
+    ),
 )

@@ -178,4 +178,11 @@ EXPERIMENT = Experiment(
     },
     figures=figures,
     texts=texts,
+    terms=(
+        "LeNet-5",
+        "convolutional networks",
+        "pooling layers",
+        "max pooling",
+        "parameter sharing",
+    ),
 )

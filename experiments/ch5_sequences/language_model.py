@@ -217,4 +217,15 @@ EXPERIMENT = Experiment(
     },
     figures=figures,
     texts=texts,
+    terms=(
+        "sequence models",
+        "recurrent neural network",
+        "GRU",
+        "gate",
+        "long short-term memory",
+        "LSTM gates",
+        "memory cell",
+        "remembering",
+        "vanishing gradient problem",
+    ),
 )

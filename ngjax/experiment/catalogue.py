@@ -24,6 +24,7 @@ class Topic(NamedTuple):
     notes: str
     line: str  # the first line of the file's docstring
     path: Path
+    terms: tuple[str, ...] = ()  # of the notes' index
 
 
 @functools.cache
@@ -52,17 +53,23 @@ def discover() -> dict[str, Topic]:
 def _entry(path: Path) -> Topic:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     doc = (ast.get_docstring(tree) or "").splitlines()
-    notes = next(
-        (
-            keyword.value.value
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Experiment"
-            for keyword in node.keywords
-            if keyword.arg == "notes" and isinstance(keyword.value, ast.Constant)
-        ),
-        "",
-    )
-    return Topic(path.stem, path.parent.name, notes, doc[0] if doc else "", path)
+    written = {
+        keyword.arg: keyword.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Experiment"
+        for keyword in node.keywords
+    }
+    notes = _literal(written.get("notes"), "")
+    line = doc[0] if doc else ""
+    return Topic(path.stem, path.parent.name, notes, line, path, _literal(written.get("terms"), ()))
+
+
+def _literal(node: ast.expr | None, default: Any) -> Any:
+    """The value of an argument that is written out; the default where it is computed or absent."""
+    try:
+        return default if node is None else ast.literal_eval(node)
+    except ValueError:
+        return default
 
 
 def _section(notes: str) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""What the command line prints: the catalogue, help, results, an evaluation, the ledger."""
+"""What the command line prints: catalogue, help, results, an evaluation, ledger, index."""
 
 from __future__ import annotations
 
@@ -113,6 +113,23 @@ def print_evaluation(found: Mapping[str, Mapping[int, Mapping[str, float]]]) -> 
     for arm, seeds in found.items():
         for seed, values in seeds.items():
             print(json.dumps({"arm": arm, "seed": seed, **values}))
+    return 0
+
+
+def print_index() -> int:
+    """Every term of the notes' index with the topics and functions that are its entry points."""
+    from ngjax.notes import index
+
+    topics: dict[str, list[str]] = {}
+    for topic in discover().values():
+        for term in topic.terms:
+            topics.setdefault(term, []).append(topic.name)
+    for term in index.terms():
+        print(f"{term.name}, page {term.page}")
+        for name in topics.get(term.name, ()):
+            print(f"    --experiment={name}")
+        for function in term.functions:
+            print(f"    {function}")
     return 0
 
 
