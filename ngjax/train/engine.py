@@ -80,6 +80,7 @@ class _Loop:
         self.feed = program.feed(seed)
         self.slots = dev.put(self.feed.slots(), program.devices)
         self.limit = 1  # steps of a device call; grows to CALL_SECONDS' worth
+        self.compiled = False  # whether a device call has been made
         self.progress = Progress()
         host = program.initial(seed)
         saved = saves.latest(host) if saves else None
@@ -140,7 +141,11 @@ class _Loop:
         return coming
 
     def _adapt(self, seconds: float, steps: int) -> None:
-        """Longer calls while they are quick; the first one, which compiles, tells nothing."""
+        """Longer calls while they are quick; the first one, which compiles, is in no rate."""
+        if self.compiled:
+            self.progress.paced_steps += steps
+            self.progress.paced_seconds += seconds
+        self.compiled = True
         each = seconds / steps
         affordable = max(1, int(CALL_SECONDS / each))
         self.limit = min(self.feed.capacity, self.limit * 8, max(affordable, 2))
@@ -206,12 +211,14 @@ class _Loop:
             host = best.state
         values = {**progress.latest, **self.program.evaluate_all(self.program.place(host))}
         _finite(values, progress.step)
-        examples = progress.step * self.intervals.batch_size
+        steps, seconds = progress.paced_steps, progress.paced_seconds
+        if not steps:  # there was but one call
+            steps, seconds = progress.step, progress.seconds
         return Outcome(
             metrics=values,
             steps=progress.step,
             seconds=progress.seconds,
-            examples_per_second=examples / max(progress.seconds, 1e-9),
+            examples_per_second=steps * self.intervals.batch_size / max(seconds, 1e-9),
             params_sha256=sha256(host.params),
             state=host,
         )

@@ -21,7 +21,7 @@ class Outcome(NamedTuple):
     metrics: dict[str, float]
     steps: int
     seconds: float  # of training, resumed stretches added up
-    examples_per_second: float
+    examples_per_second: float  # of training alone: no compilation, no evaluation
     params_sha256: str
     state: State  # on the host; the weights that were judged
 
@@ -39,6 +39,8 @@ class Progress:
     judged: tuple[int, float] | None = None  # (step, objective) of the best evaluation
     best: float | None = None
     stale: int = 0  # evaluations since the best
+    paced_steps: int = 0  # updates of device calls but a process's first, which compiles
+    paced_seconds: float = 0.0  # that these calls took
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers."""
