@@ -165,8 +165,8 @@ def _arrows(ax: Axes, start: tuple[float, float], end: tuple[float, float], text
         )
     if text:
         ax.text(
-            0.6 * start[0] + 0.4 * end[0],
-            0.6 * start[1] + 0.4 * end[1] - 0.06,
+            0.55 * start[0] + 0.45 * end[0],
+            0.55 * start[1] + 0.45 * end[1] - 0.06,
             text,
             color=BACK,
             ha="center",
