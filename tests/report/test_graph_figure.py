@@ -32,11 +32,16 @@ def boxes(figure):
     return found
 
 
-def test_a_node_stands_right_of_all_that_lead_to_it_and_no_box_upon_another():
-    found = boxes(figures.graph(NODES, EDGES))
-    assert len(found) == len(NODES)
-    for one, other in EDGES:
-        assert found[NODES[one][0]].x1 < found[NODES[other][0]].x0
+DIAMOND = {name: (name, "1", "1") for name in "abcd"}
+AROUND = {("a", "b"): "1", ("a", "c"): "1", ("b", "d"): "1", ("c", "d"): "1"}
+
+
+@pytest.mark.parametrize(("nodes", "edges"), [(NODES, EDGES), (DIAMOND, AROUND)])
+def test_a_node_stands_right_of_all_that_lead_to_it_and_no_box_upon_another(nodes, edges):
+    found = boxes(figures.graph(nodes, edges))
+    assert len(found) == len(nodes)
+    for one, other in edges:
+        assert found[nodes[one][0]].x1 < found[nodes[other][0]].x0
     frames = list(found.values())
     for i, one in enumerate(frames):
         assert not any(one.overlaps(other) for other in frames[:i])
