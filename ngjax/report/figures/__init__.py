@@ -3,6 +3,7 @@
 from ngjax.report.figures.canvas import PALETTE, colours, save, style
 from ngjax.report.figures.charts import bars, confusion, contour_paths, heatmap
 from ngjax.report.figures.curves import curves, lines
+from ngjax.report.figures.graph import graph
 from ngjax.report.figures.pictures import filters, image_grid
 from ngjax.report.figures.scatter import points
 
@@ -14,6 +15,7 @@ __all__ = [
     "contour_paths",
     "curves",
     "filters",
+    "graph",
     "heatmap",
     "image_grid",
     "lines",
