@@ -1,6 +1,7 @@
 """Sets of points in the plane, drawn by a fixed seed: where the notes' topic is itself synthetic.
 
-The course draws them likewise; ours come from other streams of random numbers.
+The flower is the course's own, point by point: its formula, seed and stream of random numbers. The
+others are drawn likewise.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ COLOURS = ("red", "blue")
 
 def flower(files: Mapping[str, Path], size: int = 0) -> Parts:
     """r = 4 sin(4 t): 400 points on eight leaves, red over one half turn, blue over the other."""
-    generator = np.random.default_rng(1)
+    generator = np.random.RandomState(1)  # the course's stream, which NumPy keeps as it was
     half = FLOWER_POINTS // 2
     points = []
     for turn in range(2):

@@ -6,7 +6,7 @@ from flax import linen as nn
 
 from ngjax.models.layers import Dense
 from ngjax.ops.activations import ACTIVATIONS
-from ngjax.ops.initializers import he, xavier
+from ngjax.ops.initializers import Initializer, he, xavier
 from ngjax.types import Array
 
 
@@ -19,21 +19,23 @@ class MLP(nn.Module):
     Attributes:
         sizes: units of each layer, n[1] ... n[L]; the last one is K.
         activation: a name of `ops.activations.ACTIVATIONS`, for the hidden layers.
+        start: of the weights of every layer; None: as above.
     """
 
     sizes: tuple[int, ...]
     activation: str = "relu"
+    start: Initializer | None = None
 
     @nn.compact
     def __call__(self, x: Array) -> tuple[Array, dict[str, Array]]:
         """Inputs [B, ...] to (logits [B, K], activations "a1" ... by layer)."""
         a = x.reshape(x.shape[0], -1)  # [B, n0]
         (g, _), out = ACTIVATIONS[self.activation], {}
-        start = he() if self.activation in ("relu", "leaky_relu") else xavier()
+        start = self.start or (he() if self.activation in ("relu", "leaky_relu") else xavier())
         last = len(self.sizes)
         for layer, units in enumerate(self.sizes[:-1], 1):
             a = g(Dense(units, kernel_init=start, name=f"a{layer}")(a))  # [B, n[l]]
             out[f"a{layer}"] = a
-        z = Dense(self.sizes[-1], kernel_init=xavier(), name=f"a{last}")(a)  # [B, K]
+        z = Dense(self.sizes[-1], kernel_init=self.start or xavier(), name=f"a{last}")(a)  # [B, K]
         out[f"a{last}"] = z
         return z, out

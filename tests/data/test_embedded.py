@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from sklearn import datasets
+from sklearn.linear_model import LogisticRegression
 
 from ngjax.data import drawn, embedded
 
@@ -80,6 +81,8 @@ def test_drawn_sets_are_the_same_on_every_machine():
     radius = np.hypot(*points.inputs.T)
     assert 3.9 < radius.max() < 4.8
     np.testing.assert_array_equal(points.inputs, drawn.flower({}).train.inputs)
+    line = LogisticRegression(C=np.inf).fit(points.inputs, points.targets)
+    assert line.score(points.inputs, points.targets) == 0.47  # as the course prints it
     # a leaf of one colour lies across from one of the same colour's half turn only
     assert (points.inputs[points.targets == 0, 0] > 0).mean() > 0.4
     assert len(drawn.moons({}).train) == 300

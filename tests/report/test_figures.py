@@ -202,6 +202,18 @@ def test_points_are_coloured_named_and_backed_by_what_a_model_decides():
     assert texts(words) == ["man", "woman", "king", "queen"]
 
 
+def test_boundaries_show_each_model_in_its_own_panel():
+    xy = np.array([[0.0, 0], [0, 1], [3, 0], [3, 1]])
+    models = {"left": lambda p: p[:, 0] > 1, "never": lambda p: np.zeros(len(p))}
+    figure = figures.boundaries(xy, [0, 0, 1, 1], models, columns=1)
+    left, never = figure.axes
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["left", "never"]
+    region = left.collections[0].get_array()
+    assert region[:, 0].max() == 0 and region[:, -1].min() == 1
+    assert never.collections[0].get_array().max() == 0
+    assert never.collections[1].get_offsets().tolist() == xy.tolist()
+
+
 def test_the_palette_is_told_apart_by_the_colour_blind():
     """Distances in CIELAB of what each kind sees, by the matrices of Machado et al. (2009)."""
     kinds = [

@@ -5,11 +5,12 @@ from ngjax.report.figures.charts import bars, confusion, contour_paths, heatmap
 from ngjax.report.figures.curves import curves, lines
 from ngjax.report.figures.graph import graph
 from ngjax.report.figures.pictures import filters, image_grid
-from ngjax.report.figures.scatter import points
+from ngjax.report.figures.scatter import boundaries, points
 
 __all__ = [
     "PALETTE",
     "bars",
+    "boundaries",
     "colours",
     "confusion",
     "contour_paths",

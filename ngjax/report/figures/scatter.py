@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ngjax.report.figures.canvas import INK, blank, colours, styled
+from ngjax.report.figures.canvas import INK, WIDTH, blank, colours, styled
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+Decide = Callable[[np.ndarray], Any]  # points [M, 2] -> the class a model gives each [M]
 
 MIDST = {"ha": "center", "va": "center", "size": 12, "weight": "bold"}
 SIZE_FEW, SIZE_MANY = 22, 9  # points squared, up to 500 points and beyond
+SIZE_SMALL = 4  # in a panel among others
 
 
 @styled
@@ -21,7 +26,7 @@ def points(
     xy: Any,
     classes: Any = None,
     names: Sequence[str] | None = None,
-    decide: Callable[[np.ndarray], Any] | None = None,
+    decide: Decide | None = None,
     texts: Sequence[str] | None = None,
     labels: tuple[str, str] = ("", ""),
 ) -> Figure:
@@ -43,15 +48,9 @@ def points(
     hues = colours(count)
     figure = blank(height=4.8, width=5.8)
     ax = figure.subplots()
-    margin = 0.06 * np.ptp(xy, axis=0) + 1e-9
-    (left, bottom), (right, top) = xy.min(axis=0) - margin, xy.max(axis=0) + margin
+    _view(ax, xy)
     if decide is not None:
-        from matplotlib.colors import ListedColormap
-
-        x, y = np.meshgrid(np.linspace(left, right, 300), np.linspace(bottom, top, 300))
-        region = np.asarray(decide(np.stack([x.ravel(), y.ravel()], axis=1)))  # [M]
-        shades = {"cmap": ListedColormap(hues), "vmin": -0.5, "vmax": count - 0.5, "alpha": 0.16}
-        ax.pcolormesh(x, y, region.reshape(x.shape), rasterized=True, **shades)
+        _shade(ax, decide, hues)
     size = SIZE_FEW if len(xy) <= 500 else SIZE_MANY
     for k in np.unique(classes):
         label = names[k] if names else None
@@ -63,11 +62,59 @@ def points(
             ax.annotate(label, middle, color=INK, **MIDST, path_effects=paper)
     for place, text in zip(xy, texts or (), strict=False):
         ax.annotate(text, place, (3, 2), textcoords="offset points", size=7, color=INK)
-    ax.set(xlim=(left, right), ylim=(bottom, top), xlabel=labels[0], ylabel=labels[1])
+    ax.set(xlabel=labels[0], ylabel=labels[1])
     ax.grid(False)
     if not any(labels):
-        ax.set(xticks=[], yticks=[])
-        ax.spines[:].set_visible(False)
+        _bare(ax)
     if names and decide is not None:
         figure.legend(loc="outside right upper", handletextpad=0.2, markerscale=1.4)
     return figure
+
+
+@styled
+def boundaries(xy: Any, classes: Any, decides: Mapping[str, Decide], columns: int = 4) -> Figure:
+    """What models decide all over the plane, a panel each, over the points they learned from.
+
+    Args:
+        xy: [N, 2].
+        classes: [N] integers from 0.
+        decides: title -> points [M, 2] -> the class its model gives each [M].
+        columns: at most so many panels in a row.
+    """
+    xy, classes = np.asarray(xy, np.float64), np.asarray(classes).ravel()
+    hues = colours(int(classes.max(initial=0)) + 1)
+    columns = min(columns, len(decides))
+    rows = math.ceil(len(decides) / columns)
+    figure = blank(height=rows * (WIDTH / columns + 0.25))
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes[len(decides) :]:
+        ax.remove()
+    for ax, (title, decide) in zip(axes, decides.items(), strict=False):
+        _view(ax, xy)
+        _shade(ax, decide, hues, side=150)
+        ax.scatter(*xy.T, s=SIZE_SMALL, c=np.asarray(hues)[classes], edgecolor="none")
+        ax.set_title(title)
+        ax.grid(False)
+        _bare(ax)
+    return figure
+
+
+def _view(ax: Axes, xy: np.ndarray) -> None:
+    margin = 0.06 * np.ptp(xy, axis=0) + 1e-9
+    (left, bottom), (right, top) = xy.min(axis=0) - margin, xy.max(axis=0) + margin
+    ax.set(xlim=(left, right), ylim=(bottom, top))
+
+
+def _shade(ax: Axes, decide: Decide, hues: Sequence[str], side: int = 300) -> None:
+    """The regions of a model's classes, over the whole view."""
+    from matplotlib.colors import ListedColormap
+
+    x, y = np.meshgrid(np.linspace(*ax.get_xlim(), side), np.linspace(*ax.get_ylim(), side))
+    region = np.asarray(decide(np.stack([x.ravel(), y.ravel()], axis=1)))  # [M]
+    shades = {"cmap": ListedColormap(hues), "vmin": -0.5, "vmax": len(hues) - 0.5, "alpha": 0.16}
+    ax.pcolormesh(x, y, region.reshape(x.shape), rasterized=True, **shades)
+
+
+def _bare(ax: Axes) -> None:
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
