@@ -264,12 +264,12 @@ def figures(results: Results) -> Iterator[Picture]:
         draw.curves({n: arm.rows for n, arm in results.items()}, ["train/loss"], log=["loss"]),
     )
     yield Picture(
-        "test-accuracy",
-        "Test accuracy in the end, mean and spread over seeds.",
+        "test-error",
+        "Share of the test set that each arm gets wrong in the end, mean and spread over seeds.",
         draw.bars(
-            {name: arm["test/accuracy"] for name, arm in results.items()},
+            {name: 1 - arm["test/accuracy"] for name, arm in results.items()},
             {name: arm.spread("test/accuracy") for name, arm in results.items()},
-            xlabel="test accuracy",
+            xlabel="test error",
         ),
     )
     x = np.linspace(0, 1, 2**10 + 1)
