@@ -31,6 +31,7 @@ from ngjax.experiment import Experiment, NotAsked, Picture, Results, Text
 from ngjax.optim import average
 
 ONE_OVER_E = math.exp(-1)
+SHOWN = 250  # days of the end that are drawn, about a year
 FIRST = 100  # days of the start and of the weights that are drawn
 SETTLED = 1e-4  # beta^T below which an average has forgotten its start
 AGREE = 1e-10  # between the recursion and the weighted sum, as a share of the largest value
@@ -234,10 +235,13 @@ def figures(results: Results) -> Iterator[Picture]:
     t = np.arange(1, len(held.theta) + 1)
     yield Picture(
         "averages",
-        "The series and its corrected averages: a larger beta is smoother, and later.",
+        "The end of the series and its averages: a larger beta is smoother, and later.",
         draw.lines(
-            t,
-            {"theta": held.theta, **{f"beta {n}": s["v_hat"] for n, s in shown.items()}},
+            t[-SHOWN:],
+            {
+                "theta": held.theta[-SHOWN:],
+                **{f"beta {name}": each["v_hat"][-SHOWN:] for name, each in shown.items()},
+            },
             xlabel=held.place,
             ylabel=held.name,
         ),
