@@ -151,7 +151,7 @@ def figures(results: Results) -> Iterator[Picture]:
     steps = np.arange(pace.total_steps)
     yield Picture(
         "rates",
-        "The learning rate of each arm: all but warm-up start at the same alpha_0.",
+        "The learning rate of each arm. Epochs count from one: inverse time begins at half.",
         draw.lines(
             steps / pace.steps_per_epoch,
             {name: alpha(arm.config.optimizer, steps, pace) for name, arm in results.items()},
@@ -159,10 +159,17 @@ def figures(results: Results) -> Iterator[Picture]:
             ylabel="learning rate alpha",
         ),
     )
+    watched = arm.history("dev/loss")[0]
+    late = watched >= pace.total_steps / 4
     yield Picture(
         "settling",
-        "Cost of dev: at a constant rate it goes on jumping, with a decay it settles.",
-        draw.curves({n: arm.rows for n, arm in results.items()}, ["dev/loss"], "epoch", ["loss"]),
+        "Dev loss after the first quarter: a constant rate goes on jumping, a decay settles.",
+        draw.lines(
+            watched[late] / pace.steps_per_epoch,
+            {name: arm.history("dev/loss")[1][late] for name, arm in results.items()},
+            xlabel="epoch",
+            ylabel="dev loss",
+        ),
     )
     found = {name: ends(results, name) for name in results}
     yield Picture(
