@@ -2,10 +2,10 @@
 
 from ngjax.data.augment import crop_and_flip, horizontal_flip, random_crop
 from ngjax.data.catalogue import entry, names
-from ngjax.data.dataset import Data, Dataset, Split, changed
+from ngjax.data.dataset import Data, Dataset, Human, Split, changed
 from ngjax.data.embedded import photograph, photograph_names
 from ngjax.data.image import read_image
-from ngjax.data.load import load
+from ngjax.data.load import human_level, load
 from ngjax.data.sources import Augment, constants, fetched, resident, residents
 from ngjax.data.split import hold_out
 from ngjax.data.streams import streams, windows
@@ -17,6 +17,7 @@ __all__ = [
     "Augment",
     "Data",
     "Dataset",
+    "Human",
     "Split",
     "Vocabulary",
     "changed",
@@ -26,6 +27,7 @@ __all__ = [
     "fetched",
     "hold_out",
     "horizontal_flip",
+    "human_level",
     "load",
     "names",
     "photograph",

@@ -21,6 +21,7 @@ class Data:
     split_seed: int = 0  # decides which examples are held out
     limit: int = 0  # examples kept of train and of test, classes in proportion; 0: all
     size: int = 0  # pixels a side of every image; 0: as the set has them
+    human_error: float | None = None  # share that people get wrong; none: the catalogue's
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -36,6 +37,16 @@ class Data:
         for field in ("split_seed", "limit", "size"):
             if getattr(self, field) < 0:
                 raise ValueError(f"{field}={getattr(self, field)}: must not be negative")
+        if self.human_error is not None and not 0 <= self.human_error <= 1:
+            raise ValueError(f"human_error={self.human_error}: must be a share, 0 to 1")
+
+
+@dataclasses.dataclass(frozen=True)
+class Human:
+    """What people get wrong on a set (notes 3.3): what stands for the error nobody can avoid."""
+
+    error: float  # a share
+    source: str  # who found it, on what
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -76,6 +87,7 @@ class Dataset:
         origin: where it comes from, one line.
         licence: one line.
         notes: how it was split, one line for the report.
+        human: what people get wrong on it; None where nobody is known to have asked.
     """
 
     name: str
@@ -88,6 +100,7 @@ class Dataset:
     origin: str
     licence: str
     notes: str
+    human: Human | None = None
 
 
 def changed(dataset: Dataset, change: Callable[[Any], Any]) -> Dataset:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ngjax.data.dataset import Parts, Split
+from ngjax.data.dataset import Human, Parts, Split
 from ngjax.data.entry import Entry
 from ngjax.data.image import read_image
 
@@ -113,6 +113,11 @@ ENTRIES = (
         home="inside scikit-learn; UCI Machine Learning Repository",
         licence="CC BY 4.0",
         embedded=True,
+        human=Human(
+            0.002,
+            "of MNIST, whose digits are larger and other ones (about, as LeCun et al. 1995 are "
+            "quoted); nobody is known to have asked for these of 8x8",
+        ),
     ),
     Entry(
         name="breast_cancer",

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ngjax.data.dataset import Parts
+from ngjax.data.dataset import Human, Parts
 
 Reader = Callable[[Mapping[str, Path], int], Parts]  # (files by name, pixels a side) -> the set
 
@@ -32,6 +32,7 @@ class Entry:
         refused: names in the set's folder that cannot be read -> why, and what to take.
         embedded: it needs no file: a dependency or Python brings it.
         own: the directory that the user gives is the set.
+        human: what people get wrong on it, where somebody has published it.
     """
 
     name: str
@@ -45,3 +46,4 @@ class Entry:
     refused: Mapping[str, str] = dataclasses.field(default_factory=dict)
     embedded: bool = False
     own: bool = False
+    human: Human | None = None

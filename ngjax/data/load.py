@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ngjax.data.catalogue import entry
-from ngjax.data.dataset import Data, Dataset, Parts, Split, take
+from ngjax.data.dataset import Data, Dataset, Human, Parts, Split, take
 from ngjax.data.fetch import locate
 from ngjax.data.image import resize
 from ngjax.data.split import held_counts, hold_out
@@ -67,7 +67,15 @@ def load(config: Data, *, kinds: tuple[str, ...] = (), classes: int = 0) -> Data
         origin=parts.origin or f"{item.title}: {item.home}",
         licence=item.licence,
         notes=notes,
+        human=human_level(config),
     )
+
+
+def human_level(config: Data) -> Human | None:
+    """What people get wrong on that set: as the flag says, else as the catalogue knows."""
+    if config.human_error is not None:
+        return Human(config.human_error, "--data.human_error")
+    return entry(config.name).human
 
 
 def _each(parts: Parts, change: Callable[[Split], Split]) -> Parts:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ngjax import config as cfg
+from ngjax.experiment import diagnosis
 from ngjax.experiment.catalogue import module
 from ngjax.experiment.results import Arm, NotAsked, Results, Verdict
 from ngjax.experiment.spec import claim_text
@@ -40,6 +41,8 @@ def publish(
     claims = [_claim(made, name, verdict) for name, verdict in verdicts.items()]
     pictures = list(_pictures(made, results)) if status == "complete" else []
     texts = list(_whole(made.experiment.texts, results)) if status == "complete" else []
+    found = diagnosis.diagnoses(made, results) if status == "complete" else {}
+    texts += [diagnosis.text(found)] if found else []
     page.write(
         made.folder / "report.html",
         page.Page(
@@ -59,7 +62,9 @@ def publish(
     )
     objective = made.experiment.objective
     tree = summary.summarise(made.request.name, status, objective, environment, arms, claims)
-    others = {arm: found for arm, found in _before(made.folder).items() if arm not in made.arms}
+    others = {arm: one for arm, one in _before(made.folder).items() if arm not in made.arms}
+    for arm, one in found.items():
+        tree["arms"][arm]["diagnosis"] = one.summary()
     tree["arms"] = {**others, **tree["arms"]}
     summary.write_json(made.folder / "summary.json", tree)
     return tree
