@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ngjax.ops.gradient_check import gradient_check
+from ngjax.ops.gradient_check import gradient_check, one_sided, two_sided
 from ngjax.types import UserError
 
 X = np.random.default_rng(0).standard_normal((20, 4))
@@ -83,3 +83,12 @@ def test_two_sided_differences_are_the_notes_numbers():
 def test_float32_should_fail():
     with pytest.raises(UserError, match="float32 and a difference needs float64"):
         gradient_check(lambda t: t**2, jnp.float32(1))
+
+
+def test_both_differences_of_the_cubic():
+    """theta^3 at 1: 3 + epsilon^2 from both sides, 3 + 3 epsilon + epsilon^2 from one."""
+    cubed = lambda theta: theta**3  # noqa: E731
+    np.testing.assert_allclose(two_sided(cubed, 1.0, 0.01), 3.0001, rtol=1e-12)
+    np.testing.assert_allclose(one_sided(cubed, 1.0, 0.01), 3.0301, rtol=1e-12)
+    at = np.array([1.0, 2.0])
+    np.testing.assert_allclose(one_sided(cubed, at, 0.01), [3.0301, 12.0601], rtol=1e-12)
