@@ -278,8 +278,8 @@ def units_are_set_free(results: Results) -> tuple[bool, str]:
 def shift_is_undone(results: Results) -> tuple[bool, str]:
     """Notes 2.6: other light shifts the hidden values; statistics taken anew undo it (within 1 %).
 
-    The moving averages cannot know of it: by them it costs accuracy as it does the plain network
-    (in this run more). Inversion is no shift of a mean or a scale, and stays.
+    The moving averages cannot know of it: by them light costs accuracy, as it does without
+    batch norm. Inversion is no shift of a mean or a scale, and stays.
     """
     table = accuracies(results)
     frozen, anew, plain = table["norm"], table["norm, anew"], table["plain"]
