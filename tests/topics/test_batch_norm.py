@@ -57,11 +57,6 @@ def test_one_example_alone_has_one_answer():
     assert any(own == pytest.approx(share) for share in shares)
 
 
-def test_movement_of_nothing_is_nothing():
-    assert topic.movement(arm(), lambda x: x, again=False) == pytest.approx([0, 0])
-    assert (topic.movement(arm(), topic.SHIFTS["brighter"], again=False) > 0.01).all()
-
-
 def test_noise_falls_as_the_root():
     found = topic.noise(arm())
     np.testing.assert_allclose(found, 1 / np.sqrt(topic.SIZES), rtol=0.1)
