@@ -4,11 +4,12 @@ from ngjax.report.figures.canvas import PALETTE, colours, save, style
 from ngjax.report.figures.charts import bars, confusion, contour_paths, heatmap
 from ngjax.report.figures.curves import curves, lines
 from ngjax.report.figures.pictures import filters, image_grid
-from ngjax.report.figures.scatter import points
+from ngjax.report.figures.scatter import boundaries, points
 
 __all__ = [
     "PALETTE",
     "bars",
+    "boundaries",
     "colours",
     "confusion",
     "contour_paths",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ngjax.report.figures.canvas import INK, blank, colours, styled
+from ngjax.report.figures.canvas import INK, WIDTH, blank, colours, styled
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MIDST = {"ha": "center", "va": "center", "size": 12, "weight": "bold"}
@@ -43,15 +45,9 @@ def points(
     hues = colours(count)
     figure = blank(height=4.8, width=5.8)
     ax = figure.subplots()
-    margin = 0.06 * np.ptp(xy, axis=0) + 1e-9
-    (left, bottom), (right, top) = xy.min(axis=0) - margin, xy.max(axis=0) + margin
+    (left, bottom), (right, top) = low, high = _view(xy)
     if decide is not None:
-        from matplotlib.colors import ListedColormap
-
-        x, y = np.meshgrid(np.linspace(left, right, 300), np.linspace(bottom, top, 300))
-        region = np.asarray(decide(np.stack([x.ravel(), y.ravel()], axis=1)))  # [M]
-        shades = {"cmap": ListedColormap(hues), "vmin": -0.5, "vmax": count - 0.5, "alpha": 0.16}
-        ax.pcolormesh(x, y, region.reshape(x.shape), rasterized=True, **shades)
+        _shade(ax, decide, low, high, hues)
     size = SIZE_FEW if len(xy) <= 500 else SIZE_MANY
     for k in np.unique(classes):
         label = names[k] if names else None
@@ -71,3 +67,58 @@ def points(
     if names and decide is not None:
         figure.legend(loc="outside right upper", handletextpad=0.2, markerscale=1.4)
     return figure
+
+
+@styled
+def boundaries(
+    xy: Any,
+    classes: Any,
+    decide: Mapping[str, Callable[[np.ndarray], Any]],
+    columns: int = 3,
+) -> Figure:
+    """What several models make of the same points: a panel each, the plane shaded by class.
+
+    Args:
+        xy: [N, 2].
+        classes: [N] integers from 0.
+        decide: title -> (points [M, 2] -> the class that the model gives each [M]).
+        columns: at most so many panels in a row.
+    """
+    xy, classes = np.asarray(xy, np.float64), np.asarray(classes).ravel()
+    hues = colours(int(classes.max()) + 1)
+    columns = min(columns, len(decide))
+    rows = math.ceil(len(decide) / columns)
+    low, high = _view(xy)
+    figure = blank(height=rows * (WIDTH / columns + 0.25), width=WIDTH)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax, (title, model) in zip(axes, decide.items(), strict=False):
+        _shade(ax, model, low, high, hues)
+        ax.scatter(*xy.T, s=9, c=[hues[k] for k in classes], edgecolor="white", linewidth=0.2)
+        ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[], title=title)
+        ax.grid(False)
+        ax.spines[:].set_visible(False)
+    for ax in axes[len(decide) :]:
+        ax.remove()
+    return figure
+
+
+def _view(xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """((left, bottom), (right, top)) around the points."""
+    margin = 0.06 * np.ptp(xy, axis=0) + 1e-9
+    return xy.min(axis=0) - margin, xy.max(axis=0) + margin
+
+
+def _shade(
+    ax: Axes,
+    decide: Callable[[np.ndarray], Any],
+    low: np.ndarray,
+    high: np.ndarray,
+    hues: Sequence[str],
+) -> None:
+    """The plane in the colours of the classes that a model gives it."""
+    from matplotlib.colors import ListedColormap
+
+    x, y = np.meshgrid(np.linspace(low[0], high[0], 300), np.linspace(low[1], high[1], 300))
+    region = np.asarray(decide(np.stack([x.ravel(), y.ravel()], axis=1)))  # [M]
+    shades = {"cmap": ListedColormap(hues), "vmin": -0.5, "vmax": len(hues) - 0.5, "alpha": 0.16}
+    ax.pcolormesh(x, y, region.reshape(x.shape), rasterized=True, **shades)
