@@ -262,6 +262,17 @@ def boundaries_under_and_over_fit(results: Results) -> tuple[bool, str]:
     return holds, f"errors train/dev: {', '.join(told)}"
 
 
+def parts_have_their_roles(results: Results) -> tuple[bool, str]:
+    """Notes 2: train, dev and test are different examples, and together they are the whole set."""
+    config = results.only.config.data
+    held = data.load(config)
+    rows = [{row.tobytes() for row in s.inputs} for s in (held.train, held.dev, held.test)]
+    nothing_held = dataclasses.replace(config, dev=0.0, test=0.0)
+    whole = {row.tobytes() for row in data.load(nothing_held).train.inputs}
+    apart = sum(map(len, rows)) == len(set.union(*rows))
+    return apart and set.union(*rows) == whole, held.notes
+
+
 def figures(results: Results) -> Iterator[Picture]:
     """The U, three fits of one training set, three boundaries."""
     from ngjax.report import figures as draw
@@ -342,6 +353,7 @@ EXPERIMENT = Experiment(
     arms={"few": (), "many": ("points=64",)},
     smoke=("refits=20", "degrees=3", "boundaries=1,2,3"),
     claims={
+        "train-dev-test-roles": parts_have_their_roles,
         "bias-variance-decomposition": decomposition_holds,
         "bias-variance-middle-line": middle_line_holds,
         "var-y-is-noise": noise_is_var_y,

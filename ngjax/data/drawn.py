@@ -20,7 +20,7 @@ FLOWER_NOISE = 0.2  # of angle and radius
 MOON_POINTS, MOON_NOISE = 300, 0.2
 CIRCLE_POINTS, CIRCLE_TEST_POINTS, CIRCLE_NOISE = 300, 100, 0.05
 FOOTBALL_POINTS = {"train": 211, "dev": 200, "test": 2000}
-FOOTBALL_NOISE = 0.11  # of the border between the two regions
+FOOTBALL_RADIUS, FOOTBALL_NOISE = 0.65, 0.11  # of the field; of the border between the regions
 COLOURS = ("red", "blue")
 
 
@@ -64,7 +64,9 @@ def football(files: Mapping[str, Path], size: int = 0) -> Parts:
     generator = np.random.default_rng(11)
 
     def drawn(count: int) -> Split:
-        x = generator.normal(scale=(0.3, 0.3), size=(count, 2))
+        t = 2 * np.pi * generator.random(count)
+        r = FOOTBALL_RADIUS * np.sqrt(generator.random(count))  # evenly over a disc
+        x = np.stack([r * np.cos(t), r * np.sin(t)], axis=1)  # [m, 2]
         border = 0.8 * x[:, 0] + 0.15 * np.sin(6 * x[:, 0])
         over = x[:, 1] - border + FOOTBALL_NOISE * generator.normal(size=count)
         return _split((x, over > 0))
