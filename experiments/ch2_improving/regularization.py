@@ -308,7 +308,7 @@ def boundary(arm: Arm) -> Callable[[np.ndarray], np.ndarray]:
     def decide(x: np.ndarray) -> np.ndarray:
         context = Context(key=None, step=0, hyper={}, constants=arm.task.constants)
         with jax.enable_x64(True):
-            z = arm.task.predict(arm.params, {}, {"inputs": jnp.asarray(x)}, context)
+            z = np.asarray(arm.task.predict(arm.params, {}, {"inputs": jnp.asarray(x)}, context))
         return np.asarray(z[:, 0] > 0 if z.shape[1] == 1 else z.argmax(axis=1)).astype(int)
 
     return decide
