@@ -20,6 +20,8 @@ RADIUS = 4.0
 FLOWER_NOISE = 0.2  # of angle and radius
 MOON_POINTS, MOON_NOISE = 300, 0.2
 CIRCLE_POINTS, CIRCLE_TEST_POINTS, CIRCLE_NOISE = 300, 100, 0.05
+FOOTBALL_POINTS = {"train": 211, "dev": 200, "test": 2000}
+FOOTBALL_RADIUS, FOOTBALL_NOISE = 0.65, 0.11  # of the field; of the border between the regions
 COLOURS = ("red", "blue")
 
 
@@ -53,6 +55,26 @@ def circles(files: Mapping[str, Path], size: int = 0) -> Parts:
     return Parts(_split(train), test=_split(test), classes=COLOURS)
 
 
+def football(files: Mapping[str, Path], size: int = 0) -> Parts:
+    """Where a kicked ball comes down, and whose head it meets: two regions with a noisy border.
+
+    The course's set has 211 points to train and 200 to test; so have ours, but for new places, a
+    border of known shape, and a test set of 2000, as one point of 200 is half a percent. The best
+    that can be had is the border itself, which is right for 93 of 100 points.
+    """
+    generator = np.random.default_rng(11)
+
+    def drawn(count: int) -> Split:
+        t = 2 * np.pi * generator.random(count)
+        r = FOOTBALL_RADIUS * np.sqrt(generator.random(count))  # evenly over a disc
+        x = np.stack([r * np.cos(t), r * np.sin(t)], axis=1)  # [m, 2]
+        border = 0.8 * x[:, 0] + 0.15 * np.sin(6 * x[:, 0])
+        over = x[:, 1] - border + FOOTBALL_NOISE * generator.normal(size=count)
+        return _split((x, over > 0))
+
+    return Parts(**{part: drawn(m) for part, m in FOOTBALL_POINTS.items()}, classes=COLOURS)
+
+
 def _split(drawn: tuple[np.ndarray, np.ndarray]) -> Split:
     points, targets = drawn
     return Split(points.astype(np.float32), targets.astype(np.int32))
@@ -72,5 +94,6 @@ ENTRIES = tuple(
         ("flower", "A flower of two colours (the course's planar set)", flower),
         ("moons", "Two half moons", moons),
         ("circles", "A circle inside a circle", circles),
+        ("football", "Two regions with a noisy border (after the course's football set)", football),
     )
 )

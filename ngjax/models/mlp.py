@@ -6,6 +6,7 @@ from flax import linen as nn
 
 from ngjax.models.layers import Dense
 from ngjax.ops.activations import ACTIVATIONS
+from ngjax.ops.dropout import Dropout
 from ngjax.ops.initializers import Initializer, he, xavier
 from ngjax.types import Array
 
@@ -27,14 +28,18 @@ class MLP(nn.Module):
     start: Initializer | None = None
 
     @nn.compact
-    def __call__(self, x: Array) -> tuple[Array, dict[str, Array]]:
-        """Inputs [B, ...] to (logits [B, K], activations "a1" ... by layer)."""
+    def __call__(self, x: Array, dropout: Dropout | None = None) -> tuple[Array, dict[str, Array]]:
+        """Inputs [B, ...] to (logits [B, K], activations "a1" ... by layer).
+
+        `dropout` falls on every hidden layer (notes 2.2.1).
+        """
         a = x.reshape(x.shape[0], -1)  # [B, n0]
         (g, _), out = ACTIVATIONS[self.activation], {}
         start = self.start or (he() if self.activation in ("relu", "leaky_relu") else xavier())
         last = len(self.sizes)
         for layer, units in enumerate(self.sizes[:-1], 1):
             a = g(Dense(units, kernel_init=start, name=f"a{layer}")(a))  # [B, n[l]]
+            a = a if dropout is None else dropout(layer, a)
             out[f"a{layer}"] = a
         z = Dense(self.sizes[-1], kernel_init=self.start or xavier(), name=f"a{last}")(a)  # [B, K]
         out[f"a{last}"] = z

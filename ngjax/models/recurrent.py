@@ -9,32 +9,26 @@ Shapes: B batch, T time, D features of x, n units, G gates (columns of a fused k
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax.nn.initializers import orthogonal
 
-from ngjax.ops import recurrence
-from ngjax.ops.dropout import inverted_dropout
+from ngjax.ops import dropout, recurrence
 from ngjax.ops.initializers import Initializer, glorot, zeros
 from ngjax.types import Array, UserError
 
 Carry = Any  # pytree of arrays [B, n]
 
 
-class Dropout(NamedTuple):
-    """What dropout needs; it falls between layers, never along time (Zaremba et al. 2014)."""
-
-    key: Array  # this step's, equal on every device
-    slot: Array  # [B]: each example's place in the global batch, so the mask knows no device
-    rate: Array | float  # share of units set to zero; traced
+class Dropout(dropout.Dropout):
+    """Dropout where time leads: between layers, never along time (Zaremba et al. 2014)."""
 
     def __call__(self, layer: int, a: Array) -> Array:
         """Drop units of a [T, B, n], differently for every layer."""
-        a = jnp.swapaxes(a, 0, 1)  # [B, T, n]
-        a = inverted_dropout(jax.random.fold_in(self.key, layer), self.slot, a, self.rate)
+        a = super().__call__(layer, jnp.swapaxes(a, 0, 1))  # [B, T, n]
         return jnp.swapaxes(a, 0, 1)  # [T, B, n]
 
 

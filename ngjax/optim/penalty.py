@@ -55,9 +55,22 @@ def add_weight_decay(weight_decay: ArrayLike, mask: Mask = weights) -> optax.Gra
 
 def l2_penalty(params: optax.Params, l2: ArrayLike, mask: Mask = weights) -> jax.Array:
     """(l2 / 2) sum ||W||_F^2: what `add_l2` is the gradient of; add it to a mean loss to plot J."""
+    return _summed(lambda p: jnp.asarray(l2, p.dtype) / 2 * jnp.sum(p**2), params, mask)
 
+
+def l1_penalty(params: optax.Params, l1: ArrayLike, mask: Mask = weights) -> jax.Array:
+    """l1 sum ||W||_1: what `add_l1` is the gradient of, but at zero."""
+    return _summed(lambda p: jnp.asarray(l1, p.dtype) * jnp.sum(jnp.abs(p)), params, mask)
+
+
+def frobenius_norm(params: optax.Params, mask: Mask = weights) -> jax.Array:
+    """The length of all weights together: ||W||_F = sqrt(sum_i sum_j W_ij^2), over every layer."""
+    return jnp.sqrt(2 * l2_penalty(params, 1.0, mask))
+
+
+def _summed(term: Callable[[jax.Array], jax.Array], params: optax.Params, mask: Mask) -> jax.Array:
     def leaf(p: jax.Array, penalised: bool) -> jax.Array:
-        return jnp.asarray(l2, p.dtype) / 2 * jnp.sum(p**2) if penalised else jnp.zeros([], p.dtype)
+        return term(p) if penalised else jnp.zeros([], p.dtype)
 
     return sum(jax.tree.leaves(jax.tree.map(leaf, params, mask(params))))
 

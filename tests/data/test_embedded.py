@@ -91,3 +91,16 @@ def test_drawn_sets_are_the_same_on_every_machine():
     inner = np.hypot(*rings.train.inputs[rings.train.targets == 1].T)
     outer = np.hypot(*rings.train.inputs[rings.train.targets == 0].T)
     assert inner.mean() < 0.85 < outer.mean()
+
+
+def test_football_is_of_the_courses_size_and_its_border_is_noisy():
+    parts = drawn.football({})
+    sizes = [len(getattr(parts, part)) for part in ("train", "dev", "test")]
+    assert sizes == [211, 200, 2000]
+    np.testing.assert_array_equal(parts.train.inputs, drawn.football({}).train.inputs)
+    x, y = parts.test.inputs, parts.test.targets
+    assert np.hypot(*x.T).max() <= 0.65 and 0.4 < y.mean() < 0.6
+    best = x[:, 1] > 0.8 * x[:, 0] + 0.15 * np.sin(6 * x[:, 0])
+    assert 0.92 < (best == y).mean() < 0.95
+    points = np.concatenate([getattr(parts, part).inputs for part in ("train", "dev", "test")])
+    assert len(np.unique(points, axis=0)) == 2411

@@ -1,11 +1,13 @@
 """Dropout: the mean stays, the rate is traced, and the mask follows the example, not the device."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ngjax.ops.dropout import inverted_dropout
+from ngjax.ops.dropout import Dropout, adaptive_l2, inverted_dropout
 
 KEY = jax.random.key(3)
 drop = jax.jit(inverted_dropout)
@@ -42,3 +44,27 @@ def test_eight_devices_drop_what_one_drops():
     np.testing.assert_array_equal(split.reshape(16, 5), whole)
     moved = drop(KEY, slot[::-1], a, 0.5)
     np.testing.assert_array_equal(moved[::-1], whole)
+
+
+def test_each_layer_drops_its_own_units():
+    dropout, a = Dropout(KEY, jnp.arange(50), 0.5), jnp.ones((50, 40))
+    first, second = np.asarray(dropout(1, a)), np.asarray(dropout(2, a))
+    np.testing.assert_array_equal(first, np.asarray(dropout(1, a)))
+    same = (first == second).mean()
+    assert 0.4 < same < 0.6
+    half = Dropout(KEY, jnp.arange(25, 50), 0.5)  # the same examples on another device
+    np.testing.assert_array_equal(half(1, a[25:]), first[25:])
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.14, 0.5])
+def test_in_a_linear_model_dropout_is_adaptive_l2_over_all_masks(rate):
+    generator = np.random.default_rng(0)
+    X, w = generator.normal(size=(4, 5)) * np.arange(1, 6), generator.normal(size=5)
+    y, keep = generator.normal(size=4), 1 - rate
+    expected = 0.0
+    for mask in itertools.product((0, 1), repeat=5):
+        chance = keep ** sum(mask) * rate ** (5 - sum(mask))
+        expected += chance * ((y - (X * np.array(mask) / keep) @ w) ** 2).sum()
+    with jax.enable_x64(True):
+        closed = ((y - X @ w) ** 2).sum() + adaptive_l2(jnp.asarray(X), jnp.asarray(w), rate)
+    assert closed == pytest.approx(expected, rel=1e-12)

@@ -5,7 +5,7 @@ import optax
 import pytest
 
 from ngjax.optim import add_l1, add_l2, add_weight_decay, l2_penalty
-from ngjax.optim.penalty import everything
+from ngjax.optim.penalty import everything, frobenius_norm, l1_penalty
 
 PARAMS = {"W": jnp.asarray([[1.0, -2.0], [0.0, 4.0]]), "b": jnp.asarray([3.0, -3.0])}
 ZERO = jax.tree.map(jnp.zeros_like, PARAMS)
@@ -33,7 +33,16 @@ def test_weight_decay_factor_worked_example():
 
 
 def test_frobenius_norm_of_the_notes():
-    np.testing.assert_allclose(2 * l2_penalty(jnp.asarray([[1.0, 2.0], [3.0, 4.0]]), 1.0), 30.0)
+    W = jnp.asarray([[1.0, 2.0], [3.0, 4.0]])
+    np.testing.assert_allclose(2 * l2_penalty(W, 1.0), 30.0)
+    np.testing.assert_allclose(frobenius_norm(W), np.linalg.norm(W, "fro"), rtol=1e-6)
+    two = {"a": W, "b": jnp.asarray([100.0]), "c": 2 * W}  # all weights together, no bias
+    np.testing.assert_allclose(frobenius_norm(two), np.sqrt(30 + 120), rtol=1e-6)
+
+
+def test_l1_penalty_of_the_notes():
+    w = jnp.asarray([[1.0, -2.0, 3.0]])  # lambda = 0.7, m = 10
+    np.testing.assert_allclose(l1_penalty(w, 0.7 / 20), 0.21, rtol=1e-6)
 
 
 @pytest.mark.parametrize("mask", [None, everything])
@@ -43,6 +52,10 @@ def test_added_gradients_are_the_slopes_of_the_penalties(mask):
     jax.tree.map(np.testing.assert_allclose, added(add_l2(0.3, **chosen)), slope)
     np.testing.assert_allclose(added(add_l2(0.3, **chosen))["W"], 0.3 * PARAMS["W"])
     np.testing.assert_allclose(added(add_l1(0.3, **chosen))["W"], [[0.3, -0.3], [0, 0.3]])
+    slope = jax.grad(lambda p: l1_penalty(p, 0.3, **chosen))(PARAMS)
+    away = PARAMS["W"] != 0  # at zero there is no slope
+    np.testing.assert_allclose(added(add_l1(0.3, **chosen))["W"][away], slope["W"][away], rtol=1e-6)
+    np.testing.assert_allclose(added(add_l1(0.3, **chosen))["b"], slope["b"], rtol=1e-6)
 
 
 def test_biases_are_penalised_only_when_asked():
