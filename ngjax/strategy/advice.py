@@ -127,7 +127,7 @@ def _named(knob: cfg.Knob) -> tuple[Any, ...]:
 ARCHITECTURE = ("variant", "cell", "architecture", "model", "activation", "shortcut")
 REMEDIES = (
     Remedy("bias", "train longer", ("run.epochs",), _doubled, unless="run.steps"),
-    Remedy("bias", "train longer", ("run.steps",), _doubled),
+    Remedy("bias", "train longer", ("run.steps", "steps"), _doubled),
     Remedy(
         "bias",
         "a bigger network",
@@ -137,7 +137,8 @@ REMEDIES = (
     Remedy("bias", "a better optimizer", ("*.rule",), _better_rule),
     Remedy("bias", "another learning rate", ("*.learning_rate",), _around),
     Remedy("bias", "another architecture", ARCHITECTURE, _others),
-    Remedy("variance", "more data: all there is", ("data.limit", "examples"), _all),
+    Remedy("variance", "more data: all there is", ("data.limit",), _all),
+    Remedy("variance", "more data", ("examples",), _doubled),
     Remedy("variance", "L2 regularisation", ("l2", "*.l2"), _from(1e-3)),
     Remedy("variance", "L1 regularisation", ("l1", "*.l1"), _from(1e-4)),
     Remedy("variance", "decay of the weights", ("*.weight_decay",), _from(1e-2)),
