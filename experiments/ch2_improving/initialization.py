@@ -242,15 +242,19 @@ def figures(results: Results) -> Iterator[Picture]:
     )
     for activation in ("relu", "tanh"):
         starts = [start for start in RULES if start != "zeros"]
-        for what, symbol in (("activations", "a[l]"), ("slopes", "dJ/da[l]")):
+        for what, symbol, xlabel in (
+            ("activations", "a[l]", "layer l"),
+            ("slopes", "dJ/da[l]", "layers above l, of 50"),
+        ):
+            way = 1 if what == "activations" else -1  # slopes come from the top
             yield Picture(
                 f"{what}-{activation}",
                 f"Standard deviation of {symbol} in an untrained network of 50 {activation} "
                 f"layers; what leaves 1e-12 ... 1e12 is cut off, and of zeros all is zero.",
                 draw.lines(
-                    layers,
-                    {s: seen(deviations(s, activation, 50)[what]) for s in starts},
-                    xlabel="layer l",
+                    layers if way > 0 else layers - 1,
+                    {s: seen(deviations(s, activation, 50)[what])[::way] for s in starts},
+                    xlabel=xlabel,
                     ylabel=f"deviation of {symbol}",
                     log_y=True,
                 ),
@@ -267,6 +271,16 @@ def figures(results: Results) -> Iterator[Picture]:
             xlabel="layers L",
             ylabel="deviation of dJ/da[1]",
             log_y=True,
+        ),
+    )
+    yield Picture(
+        "training",
+        "Training from each start: from weights that are too large the first cost is large too, "
+        "and where it ends hangs on the draw.",
+        draw.curves(
+            {name: arm.rows for name, arm in results.items()},
+            ["train/loss", "train/accuracy"],
+            log=["loss"],
         ),
     )
     for name, arm in results.items():
