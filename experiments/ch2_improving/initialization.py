@@ -45,7 +45,7 @@ RULES: Mapping[str, initializers.Initializer] = MappingProxyType(
 )
 COURSE = MappingProxyType({"zeros": 0.50, "large": 0.86, "he": 0.96})  # test accuracy it prints
 NEAR = 0.05  # of an accuracy that the course prints for other draws of points and weights
-DEPTHS = (2, 5, 10, 20, 35, 50)
+DEPTHS = (2, 4, 10, 20, 34, 50)
 LINEAR = (1.5, 0.5)  # W = 1.5 I and 0.5 I
 WIDTHS = (128, 64)  # units of the deep networks, layer by layer in turn
 VIEW = 1e-12, 1e12  # what a figure shows
@@ -116,34 +116,38 @@ def deviations(start: str, activation: str, depth: int, seed: int = 0) -> dict[s
 
     Inputs are 200 draws of randn, dJ/da^[L] is randn too.
     """
+    wide, narrow = WIDTHS
     with jax.enable_x64(True):  # 50 layers of weights that are too large overflow float32
-        a, slopes = _through(start, activation, depth)(jax.random.key(seed))
+        keys = jax.random.split(jax.random.key(seed), 3)
+        pairs = -(-depth // 2)  # a scan over pairs of layers, which are alike
+        W = tuple(
+            jax.vmap(lambda key, shape=shape: RULES[start](key, shape, float))(
+                jax.random.split(key, pairs)
+            )  # [L / 2, n[l-1], n[l]]
+            for key, shape in zip(keys, ((wide, narrow), (narrow, wide)), strict=False)
+        )
+        ends = jax.random.normal(keys[2], (2, 200, wide))
+        a, slopes = _through(activation)(*ends, W)
         return {"activations": np.asarray(a), "slopes": np.asarray(slopes)}
 
 
-@functools.lru_cache(maxsize=64)
-def _through(start: str, activation: str, depth: int) -> Any:
-    """Pairs of layers are alike, so a scan over pairs is compiled whatever the depth."""
-    g, (wide, narrow) = ACTIVATIONS[activation][0], WIDTHS
+@functools.cache
+def _through(activation: str) -> Any:
+    """Compiled once a depth; the weights are an argument."""
+    g = ACTIVATIONS[activation][0]
 
     def pair(a: Array, held: Any) -> tuple[Array, tuple[Array, Array]]:
-        key, (first, last) = held  # zeros are added, whose slopes are those of a
-        keys = jax.random.split(key)
-        a_1 = g(a @ RULES[start](keys[0], (wide, narrow), float)) + first  # [m, narrow]
-        a_2 = g(a_1 @ RULES[start](keys[1], (narrow, wide), float)) + last  # [m, wide]
+        (W_1, W_2), (first, last) = held  # zeros are added, whose slopes are those of a
+        a_1 = g(a @ W_1) + first  # [m, narrow]
+        a_2 = g(a_1 @ W_2) + last  # [m, wide]
         return a_2, (a_1, a_2)
 
     @jax.jit
-    def through(key: Array) -> tuple[Array, Array]:
-        pairs, m = -(-depth // 2), 200
-        x, dJ = jax.random.normal(key, (2, m, wide))
-        nothing = tuple(jnp.zeros((pairs, m, n)) for n in (narrow, wide))
-        keys = jax.random.split(jax.random.fold_in(key, 1), pairs)
-
-        def forward(added: Any) -> tuple[Array, Any]:
-            return lax.scan(pair, x, (keys, added))
-
-        _, back, layers = jax.vjp(forward, nothing, has_aux=True)
+    def through(x: Array, dJ: Array, W: tuple[Array, Array]) -> tuple[Array, Array]:
+        nothing = tuple(jnp.zeros((len(w), len(x), w.shape[-1]), x.dtype) for w in W)
+        _, back, layers = jax.vjp(
+            lambda added: lax.scan(pair, x, (W, added)), nothing, has_aux=True
+        )
         (slopes,) = back(dJ)
         return tuple(
             jnp.stack([leaf.std((1, 2)) for leaf in both], axis=1).ravel()  # [L]
