@@ -107,8 +107,9 @@ def bowl(config: Config) -> Bowl:
         for _ in range(30):  # Newton's method
             bottom -= jnp.linalg.solve(curvature(bottom, A, Y), jax.grad(cost)(bottom, A, Y))
         lowest, first = float(cost(bottom, A, Y)), float(cost(0 * bottom, A, Y))
-        if not (np.isfinite(lowest) and lowest < first):
-            raise UserError("--columns: a plane parts the classes in these; leave some out")
+        slope = float(jnp.abs(jax.grad(cost)(bottom, A, Y)).max())
+        if not slope < 1e-6 or bool(jnp.all((A @ bottom > 0) == (Y > 0))):
+            raise UserError("--columns: in these a plane parts the classes, or almost; take others")
         curvatures = np.linalg.eigvalsh(np.asarray(curvature(bottom, A, Y)))
         largest = float(np.linalg.eigvalsh(np.asarray(A.T @ A))[-1]) / (4 * len(A))
         target = lowest + config.near * (first - lowest)

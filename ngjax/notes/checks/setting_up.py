@@ -16,7 +16,7 @@ from ngjax.notes.walk import walk
 from ngjax.ops import activations as g
 from ngjax.ops import backprop, initializers
 from ngjax.ops.dropout import inverted_dropout
-from ngjax.ops.gradient_check import GradientCheck, gradient_check
+from ngjax.ops.gradient_check import GradientCheck, gradient_check, one_sided
 from ngjax.ops.normalise import normalise, standardise
 from ngjax.optim import Optimizer
 from ngjax.types import AXIS, UserError
@@ -123,8 +123,8 @@ def _cubic(epsilon: float) -> float:
 
 def _orders() -> Any:
     """By how much half the step divides the error, central and one-sided."""
-    one_sided = lambda epsilon: ((1 + epsilon) ** 3 - 1) / epsilon  # noqa: E731
-    return [(f(0.01) - 3) / (f(0.005) - 3) for f in (_cubic, one_sided)]
+    one = lambda epsilon: one_sided(lambda theta: theta**3, 1.0, epsilon)  # noqa: E731
+    return [(f(0.01) - 3) / (f(0.005) - 3) for f in (_cubic, one)]
 
 
 @functools.cache
