@@ -32,7 +32,7 @@ from ngjax.experiment import Experiment, NotAsked, Picture, Results, Text
 from ngjax.experiment.catalogue import discover
 from ngjax.experiment.results import Arm
 from ngjax.models.mlp import MLP
-from ngjax.notes.applications import format_applications
+from ngjax.notes.applications import SUPERVISED, format_applications
 from ngjax.train.settings import Run
 from ngjax.types import Array, Batch, Context, Metrics, Params, Sum, Task
 
@@ -265,7 +265,8 @@ def name_of(column: int) -> str:
 
 def texts(results: Results) -> Iterator[Text]:
     """The notes' table of applications, who stands for whom, and the parameters."""
-    yield Text("Supervised learning: data and architecture", format_applications(discover()))
+    table = f"{format_applications(discover())}\n\n{SUPERVISED}"
+    yield Text("Which architecture for which application", table)
     config = results.only.config
     stands = [f"{a:12}{name_of(c)}" for a, c in zip(NOTES, config.columns, strict=True)]
     wires = [
