@@ -34,7 +34,7 @@ from ngjax.experiment.results import Arm
 from ngjax.models.mlp import MLP
 from ngjax.notes.applications import SUPERVISED, format_applications
 from ngjax.train.settings import Run
-from ngjax.types import Array, Batch, Context, Metrics, Params, Sum, Task
+from ngjax.types import Array, Batch, Context, Metrics, Params, Sum, Task, UserError
 
 NAMES = ("age", "sex", "body mass", "blood pressure", "cholesterol", "LDL", "HDL")
 NAMES += ("cholesterol/HDL", "triglycerides", "glucose")  # the columns of the diabetes set
@@ -65,7 +65,7 @@ def loaded(config: Config) -> data.Dataset:
     """The set with the columns that the arm reads: the neuron the first alone."""
     held = data.load(config.data, kinds=("regression",))
     if max(config.columns) >= held.train.inputs.shape[1]:
-        raise ValueError(f"columns: there are {held.train.inputs.shape[1]}, from 0")
+        raise UserError(f"--columns: {held.name} has {held.train.inputs.shape[1]}, from 0")
     read = list(config.columns[:1] if config.net == "neuron" else config.columns)
     return data.changed(held, lambda table: table[:, read])
 

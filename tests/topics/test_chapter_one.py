@@ -11,7 +11,7 @@ from sklearn.linear_model import LinearRegression
 
 from experiments.ch1_networks import deep_network, housing, learning_scale
 from ngjax import data
-from ngjax.types import Context
+from ngjax.types import Context, UserError
 
 
 def test_normal_equation_is_linear_regression():
@@ -51,7 +51,7 @@ def test_a_neuron_reads_the_size_alone_and_is_never_negative():
 
 @pytest.mark.parametrize("columns", [(1, 2, 3), (0, 1, 2, -1), (0, 1, 2, 10)])
 def test_columns_that_are_not_there_are_refused(columns):
-    with pytest.raises(ValueError, match="columns"):
+    with pytest.raises((ValueError, UserError), match="columns"):
         housing.loaded(housing.Config(columns=columns))
 
 
@@ -78,7 +78,7 @@ def test_worked_shapes_have_66_parameters():
 def test_amounts_grow_evenly_from_the_smallest_to_all():
     config = learning_scale.Config(smallest=10, sizes=3)
     assert learning_scale.amounts(config, 1000).tolist() == [10, 100, 1000]
-    with pytest.raises(ValueError, match="smallest"):
+    with pytest.raises(UserError, match="smallest"):
         learning_scale.amounts(config, 10)
 
 
