@@ -191,17 +191,17 @@ def tents(most: int = FOLDS) -> dict[str, np.ndarray]:
         name -> [most].
     """
     rows = []
+    x = np.linspace(0, 1, 2 ** (most + 1) + 1)[None]  # one grid for all: one shape to compile
     with jax.enable_x64(True):
         for k in range(1, most + 1):
             deep, wide = piecewise.deep_tent(k), piecewise.wide_tent(k)
-            x = np.linspace(0, 1, 2 ** (k + 2) + 1)[None]
             apart = piecewise.relu_network(deep, x) - piecewise.relu_network(wide, x)
-            pieces = piecewise.linear_pieces(deep, k)
+            pieces = piecewise.linear_pieces(deep, most)
             rows.append(
                 {
                     "k": k,
                     "pieces": pieces,
-                    "wide pieces": piecewise.linear_pieces(wide, k),
+                    "wide pieces": piecewise.linear_pieces(wide, most),
                     "deep units": piecewise.hidden_units(deep),
                     "wide units": piecewise.hidden_units(wide),
                     "at least": piecewise.fewest_wide_units(pieces),
@@ -217,11 +217,10 @@ def parities(most: int = BITS) -> dict[str, np.ndarray]:
     Returns:
         name -> [most - 1].
     """
-    rows = []
+    rows, table = [], piecewise.truth_table(most)
     for n in range(2, most + 1):
-        table = piecewise.truth_table(n)
-        parity, gates, depth = piecewise.xor_tree(table)
-        right = bool((parity == table.sum(axis=0) % 2).all())
+        parity, gates, depth = piecewise.xor_tree(table[:n])
+        right = bool((parity == table[:n].sum(axis=0) % 2).all())
         terms = piecewise.and_terms(n).shape[1]
         rows.append({"n": n, "gates": gates, "depth": depth, "terms": terms, "right": right})
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}

@@ -32,9 +32,9 @@ from ngjax.experiment import Experiment, NotAsked, Picture, Results, Text
 from ngjax.experiment.catalogue import discover
 from ngjax.experiment.results import Arm
 from ngjax.models.mlp import MLP
-from ngjax.notes.applications import format_applications
+from ngjax.notes.applications import SUPERVISED, format_applications
 from ngjax.train.settings import Run
-from ngjax.types import Array, Batch, Context, Metrics, Params, Sum, Task
+from ngjax.types import Array, Batch, Context, Metrics, Params, Sum, Task, UserError
 
 NAMES = ("age", "sex", "body mass", "blood pressure", "cholesterol", "LDL", "HDL")
 NAMES += ("cholesterol/HDL", "triglycerides", "glucose")  # the columns of the diabetes set
@@ -65,7 +65,7 @@ def loaded(config: Config) -> data.Dataset:
     """The set with the columns that the arm reads: the neuron the first alone."""
     held = data.load(config.data, kinds=("regression",))
     if max(config.columns) >= held.train.inputs.shape[1]:
-        raise ValueError(f"columns: there are {held.train.inputs.shape[1]}, from 0")
+        raise UserError(f"--columns: {held.name} has {held.train.inputs.shape[1]}, from 0")
     read = list(config.columns[:1] if config.net == "neuron" else config.columns)
     return data.changed(held, lambda table: table[:, read])
 
@@ -265,7 +265,8 @@ def name_of(column: int) -> str:
 
 def texts(results: Results) -> Iterator[Text]:
     """The notes' table of applications, who stands for whom, and the parameters."""
-    yield Text("Supervised learning: data and architecture", format_applications(discover()))
+    table = f"{format_applications(discover())}\n\n{SUPERVISED}"
+    yield Text("Which architecture for which application", table)
     config = results.only.config
     stands = [f"{a:12}{name_of(c)}" for a, c in zip(NOTES, config.columns, strict=True)]
     wires = [

@@ -1,9 +1,7 @@
 """Which architecture for which application (notes 1.2), and the experiments that show it.
 
 All six are supervised learning: a given output y for every input x. What the notes call structured
-data has a meaning for each column; audio, images and texts are unstructured. (The notes name
-unsupervised learning, which has no y, and give no application of it in this section; the maps of
-words in 5.8 are one.)
+data has a meaning for each column; audio, images and texts are unstructured.
 """
 
 from __future__ import annotations
@@ -19,6 +17,12 @@ FAMILIES = MappingProxyType(
         "rnn": "RNN",
         "hybrid": "custom, hybrid CNN",
     }
+)
+
+SUPERVISED = (
+    "Supervised learning: y is given with every x of the training set, as in all six.\n"
+    "Unsupervised learning has no y. The notes name no application of it here; the map of words\n"
+    "in 5.8 is one."
 )
 
 

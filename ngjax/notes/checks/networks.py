@@ -15,7 +15,7 @@ from ngjax.models.mlp import MLP
 from ngjax.models.table import layer_table
 from ngjax.notes.walk import walk
 from ngjax.ops import activations as g
-from ngjax.ops import backprop, initializers
+from ngjax.ops import backprop, initializers, piecewise
 from ngjax.ops.gradient_check import gradient_check
 from ngjax.optim import Optimizer
 
@@ -155,23 +155,6 @@ def _deep_shapes() -> Any:
     return {"W": shapes, "params": sum(row.parameters for row in _mlp_rows(DEEP[1:], 2))}
 
 
-def _tent_pieces() -> int:
-    """Monotone pieces of six tents in a row, two ReLU units each: 2 relu(x) - 4 relu(x - 1/2)."""
-    tent = [
-        backprop.Layer(np.ones((2, 1)), np.array([[0.0], [-0.5]])),
-        backprop.Layer(np.array([[2.0, -4.0]]), np.zeros((1, 1))),
-    ]
-    X = np.linspace(0, 1, 2**9 + 1)[None, :]
-    y, _ = _forward(tent * 6, X, *["relu", "identity"] * 6)
-    rising = np.diff(np.asarray(y[0])) > 0
-    return int((rising[1:] != rising[:-1]).sum()) + 1
-
-
-def _odd_patterns(n: int) -> int:
-    """Rows of the truth table of parity that are true: AND-terms of a two-layer circuit."""
-    return sum(bin(row).count("1") % 2 for row in range(2**n))
-
-
 CHECKS = MappingProxyType(
     {
         "a1-superscripts": _unit_by_unit,
@@ -216,8 +199,8 @@ CHECKS = MappingProxyType(
         "deep-shapes": _deep_shapes,
         "deep-z2-bias": lambda: _shape(_layers(DEEP[:3]), np.ones((2, 1))),
         "deep-vs-shallow-exponential": lambda: {
-            "pieces": _tent_pieces(),
-            "minterms": _odd_patterns(4),
+            "pieces": piecewise.linear_pieces(piecewise.deep_tent(6), 6),
+            "minterms": piecewise.and_terms(4).shape[1],
         },
         "backprop-layer-recursion": lambda: _ratio(DEEP) < 1e-6,
     }
