@@ -78,20 +78,3 @@ def refitted(basis: Array, y: Array, degrees: Array) -> Array:
         return ridge(basis * has[None], y.T, 0.0).T  # [R, P]
 
     return jax.vmap(fit)(degrees)
-
-
-def diagnose(train: float, dev: float, human: float = 0.0, cut: float = 0.05) -> str:
-    """What two errors say: bias is train - human, variance is dev - train; high from `cut` on.
-
-    Args:
-        train: error on the training set, as a share.
-        dev: error on the dev set.
-        human: error of people, which stands for what can be had at all.
-        cut: where "high" begins. The notes name none: any from 1 to 10 points labels their four
-            pairs as they do.
-
-    Returns:
-        "low bias/high variance" and the like.
-    """
-    high = lambda gap: "high" if gap >= cut else "low"  # noqa: E731
-    return f"{high(train - human)} bias/{high(dev - train)} variance"

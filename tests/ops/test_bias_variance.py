@@ -66,19 +66,3 @@ def test_variance_of_least_squares_is_its_closed_form():
     np.testing.assert_allclose(found.variance, closed, rtol=0.04)
     fit = basis @ np.linalg.lstsq(basis, jnp.sin(x))[0]  # the mean fit is the fit of the mean
     np.testing.assert_allclose(found.bias_squared, (jnp.sin(x) - fit) ** 2, atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    "errors, want",
-    [
-        ((0.01, 0.11), "low bias/high variance"),
-        ((0.15, 0.16), "high bias/low variance"),
-        ((0.15, 0.30), "high bias/high variance"),
-        ((0.005, 0.01), "low bias/low variance"),
-        ((0.15, 0.16, 0.14), "low bias/low variance"),  # people are no better
-    ],
-)
-@pytest.mark.parametrize("cut", [0.011, 0.05, 0.099])
-def test_the_notes_pairs(errors, want, cut):
-    train, dev, *human = errors
-    assert ops.diagnose(train, dev, *human, cut=cut) == want
