@@ -5,6 +5,7 @@ from ngjax.report.figures.charts import bars, confusion, contour_paths, heatmap
 from ngjax.report.figures.curves import curves, lines
 from ngjax.report.figures.pictures import filters, image_grid
 from ngjax.report.figures.scatter import points
+from ngjax.report.figures.trials import samples, trials
 
 __all__ = [
     "PALETTE",
@@ -18,6 +19,8 @@ __all__ = [
     "image_grid",
     "lines",
     "points",
+    "samples",
     "save",
     "style",
+    "trials",
 ]
