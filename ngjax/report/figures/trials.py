@@ -51,7 +51,8 @@ def trials(
         ax.scatter(x[finite], values[finite], s=22, color=PALETTE[0], edgecolor="white", lw=0.4)
         if not finite.all():
             edge = ax.get_xaxis_transform()
-            ax.scatter(x[~finite], np.full((~finite).sum(), 0.97), 26, WRONG, "x", transform=edge)
+            lost = np.full((~finite).sum(), 0.97)
+            ax.scatter(x[~finite], lost, s=26, color=WRONG, marker="x", transform=edge)
         if best is not None:
             ring = {"s": 110, "facecolor": "none", "edgecolor": INK, "linewidth": 1.4}
             ax.scatter(x[best], values[best], **ring)
