@@ -86,7 +86,8 @@ def caviar(config: Config, seed: int) -> dict[str, Any]:
     hypers = [{"learning_rate": d["alpha"], "beta1": d["beta"]} for d in drawn]
     salt, here = float(time.time_ns() % 1_000_003), dev.select(1)
     begun = time.perf_counter()
-    population = Population(Program(build_task(config, salt=salt), config.run, here), config.form)
+    program = Program(build_task(config, salt=salt), config.run, here)
+    population = Population(program, config.form, dev.select())
     found = dict(population.train([Member(hyper, seed) for hyper in hypers]))
     seconds = time.perf_counter() - begun
     losses = np.array([_dev_loss(found[k]) for k in range(config.members)])
