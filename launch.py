@@ -39,7 +39,7 @@ flags.DEFINE_string("coordinator", None, "host:port of process 0, where several 
 flags.DEFINE_integer("num_processes", None, "of how many processes, mostly one a host", 1)
 flags.DEFINE_integer("process_id", None, "which of them this is; 0 writes the run folder", 0)
 flags.DEFINE_boolean("smoke", False, "a run of seconds that only shows that everything works")
-flags.DEFINE_enum("mode", "train", ["train", "eval", "search"], "eval: judge saved weights")
+flags.DEFINE_enum("mode", "train", ["train", "eval", "search"], "eval: judge; search: tune knobs")
 flags.DEFINE_string("search", "", "what to search: KNOB=log(1e-4,1) KNOB=int(50,100) ...")
 flags.DEFINE_integer("trials", 32, "how many trials a search makes", 1)
 flags.DEFINE_enum("strategy", "random", ["random", "grid", "coarse_to_fine", "optuna"], "of search")
@@ -151,7 +151,9 @@ def _do(asks_help: bool) -> int:
     from ngjax.experiment import plan, runner
 
     if FLAGS.mode == "search":
-        return _search(plan)
+        from ngjax.experiment import searching
+
+        return searching.launch(_request(plan), *(FLAGS[name].value for name in SEARCH))
     made = plan.plan(_request(plan))
     if FLAGS.mode == "eval":
         found = runner.evaluate(made)
@@ -161,14 +163,6 @@ def _do(asks_help: bool) -> int:
         return console.print_finished(summary, made.folder, FLAGS.strict)
     summary = summary or runner.run(made)
     return 0 if FLAGS.process_id else console.print_results(summary, made.folder, FLAGS.strict)
-
-
-def _search(plan: Any) -> int:
-    from ngjax.experiment import search_plan, searching, trials
-
-    asked = search_plan.Search(*(FLAGS[name].value for name in SEARCH))
-    made = search_plan.plan(_request(plan), asked)
-    return trials.tell(made, searching.run(made))
 
 
 def _start_jax() -> None:

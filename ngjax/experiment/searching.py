@@ -16,14 +16,21 @@ from typing import Any
 from ngjax import config as cfg
 from ngjax import search
 from ngjax.experiment import suggest
+from ngjax.experiment.plan import Request
 from ngjax.experiment.runner import locked
-from ngjax.experiment.search_plan import Plan, population
-from ngjax.experiment.trials import Book, Told, publish
+from ngjax.experiment.search_plan import Plan, Search, plan, population
+from ngjax.experiment.trials import Book, Told, publish, tell
 from ngjax.train.population import Member, Population, Result
 from ngjax.train.signals import Interrupted, Signals
 from ngjax.types import Task, UserError
 
 KEPT = 4  # compiled populations that stay in memory; the fine round asks for the same ones again
+
+
+def launch(request: Request, *asked: Any) -> int:
+    """What the command line calls, with the fields of `Search`; returns the exit code."""
+    made = plan(request, Search(*asked))
+    return tell(made, run(made))
 
 
 def traced(config: Any, task: Task) -> dict[str, str]:

@@ -58,7 +58,7 @@ EVERYTHING = {"norm": True, "carry": True, "dropout": 0.2}
 @pytest.mark.parametrize(
     ("options", "run", "rtol"),
     [
-        (EVERYTHING, {"accumulate": 2, "ema": 0.9}, 1e-6),
+        (EVERYTHING, {"accumulate": 2, "ema": 0.9, "log_every": 4}, 1e-6),
         ({"fetch": True}, {}, 1e-6),
         ({}, {"dtype": "float32"}, 1e-3),  # float32 rounds to 1e-7 a step, in any order
     ],
