@@ -3,6 +3,7 @@
     python launch.py                                  the catalogue
     python launch.py --experiment=lenet               run it
     python launch.py --experiment=lenet --help        every knob of it
+    python launch.py --experiment=lenet --mode=search --search="optimizer.learning_rate=log(1e-4,1)"
     python launch.py --ledger                         what the notes print, and what is right
     python launch.py --index                          the notes' index: where each term is
 
@@ -39,12 +40,18 @@ flags.DEFINE_string("coordinator", None, "host:port of process 0, where several 
 flags.DEFINE_integer("num_processes", None, "of how many processes, mostly one a host", 1)
 flags.DEFINE_integer("process_id", None, "which of them this is; 0 writes the run folder", 0)
 flags.DEFINE_boolean("smoke", False, "a run of seconds that only shows that everything works")
-flags.DEFINE_enum("mode", "train", ["train", "eval"], "eval: judge saved weights, write nothing")
+flags.DEFINE_enum("mode", "train", ["train", "eval", "search"], "eval: judge; search: tune knobs")
+flags.DEFINE_string("search", "", "what to search: KNOB=log(1e-4,1) KNOB=int(50,100) ...")
+flags.DEFINE_integer("trials", 32, "how many trials a search makes", 1)
+flags.DEFINE_enum("strategy", "random", ["random", "grid", "coarse_to_fine", "optuna"], "of search")
+FORMS = ["auto", "sequential", "map", "vmap", "devices"]
+flags.DEFINE_enum("population", "auto", FORMS, "how trials of one compilation share the machine")
 flags.DEFINE_boolean("ledger", False, "print the notes' checkable claims, ours and the verdicts")
 flags.DEFINE_boolean("index", False, "print the notes' index: each term's topics and functions")
 flags.DEFINE_string("cache_dir", "~/.cache/ngjax/compiled", "compiled programs; empty: keep none")
 
 OWN = tuple(name for name in FLAGS if name not in BEFORE)
+SEARCH = ("search", "trials", "strategy", "population")  # flags of --mode=search alone
 HELP = ("--help", "-help", "--helpfull", "--helpshort", "-h", "-?")
 
 
@@ -144,9 +151,15 @@ def _do(asks_help: bool) -> int:
         return console.print_help(__doc__, [FLAGS[name] for name in OWN], FLAGS.experiment)
     if not FLAGS.experiment:
         return console.print_catalogue()
+    if FLAGS.mode != "search" and (stray := [name for name in SEARCH if FLAGS[name].present]):
+        raise UserError(f"--{stray[0]}: belongs to --mode=search")
     _start_jax()
     from ngjax.experiment import plan, runner
 
+    if FLAGS.mode == "search":
+        from ngjax.experiment import searching
+
+        return searching.launch(_request(plan), *(FLAGS[name].value for name in SEARCH))
     made = plan.plan(_request(plan))
     if FLAGS.mode == "eval":
         found = runner.evaluate(made)

@@ -24,6 +24,7 @@ RANK = {
     "data": 3,
     "metrics": 3,
     "strategy": 3,
+    "search": 3,
     "supervised": 4,
     "train": 4,
     "report": 4,

@@ -162,7 +162,7 @@ def test_another_config_in_the_folder_is_refused(tmp_path):
 def test_a_second_trainer_in_the_folder_is_refused(tmp_path):
     made = planning.plan(request(tmp_path, arms=("adam",)))
     made.folder.mkdir()
-    with runner._lock(made.folder), pytest.raises(UserError, match="is running there"):
+    with runner.locked(made.folder), pytest.raises(UserError, match="is running there"):
         runner.run(made)
 
 

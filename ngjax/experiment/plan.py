@@ -60,14 +60,14 @@ def plan(request: Request) -> Plan:
             batch; a folder that holds another config.
     """
     experiment = load(request.name)
-    chosen = _chosen_arms(experiment, request)
+    chosen = chosen_arms(experiment, request)
     smoke = experiment.smoke if request.smoke else ()
     layers = {arm: (*smoke, *request.overrides, *experiment.arms[arm]) for arm in chosen}
     arms = {arm: cfg.override(experiment.config, layer) for arm, layer in layers.items()}
     tasks = {arm: experiment.build(c) for arm, c in arms.items()} if experiment.build else {}
     devices = tuple(dev.select(request.devices))
     if request.devices is None:
-        devices = tuple(dev.select(_sharing(tasks, arms, devices)))
+        devices = tuple(dev.select(sharing(tasks, arms, devices)))
     programs = {arm: Program(task, arms[arm].run, devices) for arm, task in tasks.items()}
     for program in programs.values():
         _check_objective(experiment, program)
@@ -80,7 +80,7 @@ def plan(request: Request) -> Plan:
     return made
 
 
-def _sharing(tasks: Mapping[str, Task], arms: Mapping[str, Any], devices: dev.Devices) -> int:
+def sharing(tasks: Mapping[str, Task], arms: Mapping[str, Any], devices: dev.Devices) -> int:
     """The largest number of each host's devices that every arm's batch divides over."""
     sizes = [
         Intervals.of(arms[arm].run, task.train.size).batch_size // arms[arm].run.accumulate
@@ -104,7 +104,8 @@ def _check_objective(experiment: Experiment, program: Program) -> None:
                 )
 
 
-def _chosen_arms(experiment: Experiment, request: Request) -> tuple[str, ...]:
+def chosen_arms(experiment: Experiment, request: Request) -> tuple[str, ...]:
+    """The arms that are asked for; refuses those that there are not, and flags that one sets."""
     for arm in request.arms:
         if arm not in experiment.arms:
             near = (
@@ -129,11 +130,11 @@ def _asked(made: Plan) -> str:
 
 def identity(made: Plan) -> dict[str, Any]:
     """What makes two runs the same run, arm by arm: arms and seeds may be added to a folder."""
-    arms = {arm: _what(config) for arm, config in made.arms.items()}
+    arms = {arm: what(config) for arm, config in made.arms.items()}
     return {"experiment": made.request.name, "smoke": made.request.smoke, "arms": arms}
 
 
-def _what(config: Any) -> dict[str, Any]:
+def what(config: Any) -> dict[str, Any]:
     """The knobs of an arm as JSON has them, but for those that say where."""
     flat = {path: value for path, value in cfg.flatten(config).items() if path not in HERE_ONLY}
     return json.loads(json.dumps(flat))

@@ -50,7 +50,7 @@ def run(made: Plan) -> dict[str, Any]:
     except OSError as error:
         raise UserError(f"--workdir={made.folder}: {error.strerror}; choose another") from None
     arms: dict[str, Arm] = {}
-    with _lock(made.folder), Signals() as signals, MetricsLog(made.folder) as log:
+    with locked(made.folder), Signals() as signals, MetricsLog(made.folder) as log:
         write_json(made.folder / "config.json", check_folder(made))
         with _together():
             try:
@@ -175,7 +175,7 @@ def evaluate(made: Plan) -> dict[str, dict[int, dict[str, float]]]:
 
 
 @contextlib.contextmanager
-def _lock(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """One trainer a folder: a second one would clean away what the first is writing."""
     with (folder / ".lock").open("a+") as file:
         try:

@@ -169,7 +169,7 @@ class _Loop:
         progress = self.progress
         if "dev" in self.program.task.evals:
             values = self.program.evaluate(self.state, "dev")
-            _finite(values, progress.step)
+            refuse_not_finite(values, progress.step)
             progress.latest |= values
             self._write(progress.step, progress.seconds, values)
         name, mode = self.objective
@@ -210,7 +210,7 @@ class _Loop:
                 raise UserError("--run.weights=best: no whole checkpoint holds the best weights")
             host = best.state
         values = {**progress.latest, **self.program.evaluate_all(self.program.place(host))}
-        _finite(values, progress.step)
+        refuse_not_finite(values, progress.step)
         steps, seconds = progress.paced_steps, progress.paced_seconds
         if not steps:  # there was but one call
             steps, seconds = progress.step, progress.seconds
@@ -233,7 +233,8 @@ def _all_finite(tree: Any) -> bool:
     return all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(tree))
 
 
-def _finite(values: Mapping[str, float], step: int) -> None:
+def refuse_not_finite(values: Mapping[str, float], step: int) -> None:
+    """Raises NotFinite where an evaluation came to NaN or infinity."""
     for name, value in values.items():
         if not math.isfinite(value):
             raise NotFinite(f"{name} is {value} at step {step}")

@@ -9,7 +9,9 @@ bit.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -131,8 +133,26 @@ class Program:
             carry = dev.undeal(dev.whole(state.carry, self.devices))
         return dev.first(state._replace(carry=None))._replace(carry=carry)
 
+    def varied(self, hyper: Mapping[str, float]) -> Program:
+        """The same compiled programs, started from other scalars: they are no part of them.
+
+        Raises:
+            KeyError: a scalar that the Task does not read.
+        """
+        if hyper.keys() - self.task.hyper.keys():
+            raise KeyError(f"{sorted(hyper)} are not all among {sorted(self.task.hyper)}")
+        _ = self._initialise, self._chunk, self.constants  # made here, they are shared
+        made = copy.copy(self)
+        made.task = dataclasses.replace(self.task, hyper={**self.task.hyper, **hyper})
+        return made
+
     @functools.cached_property
     def _chunk(self) -> Any:
+        return dev.parallel(self.chunk, self.devices, (0, None, 0, 0, None), donate=(0,))
+
+    @functools.cached_property
+    def chunk(self) -> Any:
+        """Some steps on one device's share: (state, constants, slots, drawn, steps) -> ..."""
         step = functools.partial(
             train_step, self.task, self.intervals.pace, self.run.dtype, self.run.ema
         )
@@ -155,8 +175,7 @@ class Program:
 
             return lax.fori_loop(0, steps, body, (state, told))
 
-        in_axes = (0, None, 0, 0, None)
-        return dev.parallel(chunk, self.devices, in_axes, donate=(0,))
+        return chunk
 
     def train(self, state: State, slots: Any, stretch: Stretch) -> tuple[State, dict[str, Any]]:
         """Run a stretch of steps; the state handed in is donated.

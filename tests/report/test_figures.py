@@ -274,3 +274,26 @@ def test_no_pyplot_and_nothing_heavy_at_import():
 
 def test_a_blank_figure_has_the_size_asked_for():
     assert blank(2.0, 3.0).get_size_inches().tolist() == [3.0, 2.0]
+
+
+def test_trials_show_each_knob_the_lost_ones_and_the_best():
+    knobs = {"alpha": [1e-4, 1e-2, 1.0], "rule": ["adam", "momentum", "adam"]}
+    figure = figures.trials(knobs, [2.0, 0.5, np.nan], "dev loss", log=("alpha",), best=1)
+    left, right = figure.axes
+    assert left.get_xscale() == "log" and right.get_xscale() == "linear"
+    assert [t.get_text() for t in right.get_xticklabels()] == ["adam", "momentum"]
+    dots, cross, ring = (c.get_offsets().data for c in left.collections)
+    np.testing.assert_allclose(dots, [[1e-4, 2.0], [1e-2, 0.5]])
+    np.testing.assert_allclose(cross[:, 0], [1.0])
+    np.testing.assert_allclose(ring, [[1e-2, 0.5]])
+    assert {"alpha", "rule", "dev loss"} <= set(texts(figure))
+
+
+def test_samples_cast_a_shadow_and_mark_what_is_sought():
+    sets = {"grid": [[0, 0], [0, 1], [1, 0]], "random": [[0.2, 0.3]]}
+    figure = figures.samples(sets, ("what matters", "the rest"), 0.4)
+    grid = figure.axes[0]
+    optimum, shadow = grid.get_lines()
+    assert set(optimum.get_xdata()) == {0.4}
+    np.testing.assert_allclose(shadow.get_xdata(), [0, 0, 1])
+    assert {"grid", "random", "what matters", "the rest"} <= set(texts(figure))

@@ -6,6 +6,7 @@ from ngjax.report.figures.curves import curves, lines
 from ngjax.report.figures.graph import graph
 from ngjax.report.figures.pictures import filters, image_grid
 from ngjax.report.figures.scatter import boundaries, points
+from ngjax.report.figures.trials import samples, trials
 
 __all__ = [
     "PALETTE",
@@ -21,6 +22,8 @@ __all__ = [
     "image_grid",
     "lines",
     "points",
+    "samples",
     "save",
     "style",
+    "trials",
 ]
