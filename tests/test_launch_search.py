@@ -287,7 +287,6 @@ def test_a_signal_keeps_finished_trials_and_the_same_command_goes_on(tmp_path):
 
 
 def test_two_processes_share_one_search_by_optuna(tmp_path):
-    pytest.importorskip("optuna")
     asked = words(tmp_path, f"{RATE} optimizer.beta1=uniform(0,0.9)", strategy="optuna", trials=8)
     both = [
         subprocess.Popen(
@@ -306,7 +305,6 @@ def test_two_processes_share_one_search_by_optuna(tmp_path):
 
 
 def test_optuna_goes_on_as_it_would_have_and_learns(tmp_path):
-    pytest.importorskip("optuna")
     space = (search.Axis("x", "uniform", 0.0, 1.0),)
     found = []
     for stops in ((30,), (11, 30)):
