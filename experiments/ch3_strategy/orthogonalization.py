@@ -30,7 +30,6 @@ from ngjax import data, losses, optim, strategy, supervised
 from ngjax.experiment import Experiment, Picture, Results, Text
 from ngjax.ops.activations import relu
 from ngjax.ops.dropout import inverted_dropout
-from ngjax.ops.initializers import he, xavier
 from ngjax.types import Array, Pace
 
 TURNS: dict[str, tuple[str, Any]] = {  # flag -> (its effect by notes 3.3, factor or new value)
@@ -106,13 +105,15 @@ class Sizes(NamedTuple):
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def errors(sizes: Sizes, settings: Setting, keys: Array, held: Mapping[str, Array]) -> Array:
+def errors(
+    sizes: Sizes, settings: Setting, draws: Mapping[str, Array], held: Mapping[str, Array]
+) -> Array:
     """Train and dev error of every setting and seed.
 
     Args:
         sizes: the largest of all settings.
         settings: each leaf [S].
-        keys: [R].
+        draws: what `drawn` returns; dropout alone is drawn inside.
         held: "train", "dev": images [m, 8, 8, 1], scaled, and "train_y", "dev_y".
 
     Returns:
@@ -126,23 +127,20 @@ def errors(sizes: Sizes, settings: Setting, keys: Array, held: Mapping[str, Arra
         a = relu(z) * units[None]  # [B, n1]
         return a, a @ params["W2"] + params["b2"][None]
 
-    def one(told: Setting, key: Array) -> Array:
+    def one(told: Setting, draws: Mapping[str, Array]) -> Array:
         units = (jnp.arange(sizes.hidden) < told.hidden).astype(jnp.float32)
-        order_key, first, second, key = jax.random.split(key, 4)
-        order = jax.random.permutation(order_key, m)
-        features = held["train"][0].size
-        last = xavier()(second, (sizes.hidden, CLASSES))
         params = {
-            "W1": he()(first, (features, sizes.hidden)),
+            "W1": draws["W1"][:, : sizes.hidden],
             "b1": jnp.zeros(sizes.hidden),
-            "W2": last * jnp.sqrt(sizes.hidden / told.hidden),
+            "W2": draws["W2"][: sizes.hidden] / jnp.sqrt(told.hidden),
             "b2": jnp.zeros(CLASSES),
         }
+        order = draws["order"]
         chain = tx(told.hyper, Pace(1, sizes.steps))
 
-        def cost(params: Any, key: Array) -> Array:
-            drawn, dropped = jax.random.split(key)
-            index = order[jax.random.randint(drawn, (sizes.batch,), 0, told.examples)]
+        def cost(params: Any, i: Array) -> Array:
+            place = (draws["uniform"][i] * told.examples).astype(jnp.int32)  # [B]
+            index, dropped = order[place], jax.random.fold_in(draws["key"], i)
             x, slot = held["train"][index], jnp.arange(sizes.batch)
             a, _ = logits(params, x, units)
             a = inverted_dropout(dropped, slot, a, told.dropout)
@@ -151,7 +149,7 @@ def errors(sizes: Sizes, settings: Setting, keys: Array, held: Mapping[str, Arra
 
         def step(i: Array, carry: Any) -> Any:
             params, state = carry
-            slope = jax.grad(cost)(params, jax.random.fold_in(key, i))
+            slope = jax.grad(cost)(params, i)
             updates, new = chain.update(slope, state, params)
             now = (optax.apply_updates(params, updates), new)
             return jax.tree.map(lambda n, o: jnp.where(i < told.steps, n, o), now, carry)
@@ -162,7 +160,30 @@ def errors(sizes: Sizes, settings: Setting, keys: Array, held: Mapping[str, Arra
         off = logits(params, held["dev"], units)[1].argmax(-1) != held["dev_y"]
         return jnp.stack([(wrong * used).sum() / used.sum(), off.mean()])
 
-    return jax.vmap(jax.vmap(one, (None, 0)), (0, None))(settings, keys)
+    return jax.vmap(jax.vmap(one, (None, 0)), (0, None))(settings, draws)
+
+
+def drawn(config: Config, seed: int, steps: int, hidden: int, held: data.Dataset) -> dict[str, Any]:
+    """What chance decides for each of the seeds, the same for every setting.
+
+    Returns:
+        "order" [R, m] of the training examples, "uniform" [R, steps, B] that choose among them,
+        "W1" [R, D, n1] of variance 2 / D (He), "W2" [R, n1, K] of variance 1 (its 1 / n1 follows),
+        "key" [R] of dropout.
+    """
+    m, features, each = len(held.train), held.train.inputs[0].size, range(config.repeats)
+    generators = [np.random.default_rng((seed, i)) for i in each]
+    return {
+        "order": np.stack([g.permutation(m) for g in generators]).astype(np.int32),
+        "uniform": np.stack([g.random((steps, config.batch), np.float32) for g in generators]),
+        "W1": np.stack([_normal(g, features, hidden) * np.sqrt(2 / features) for g in generators]),
+        "W2": np.stack([_normal(g, hidden, CLASSES) for g in generators]),
+        "key": jax.random.split(jax.random.key(seed), config.repeats),
+    }
+
+
+def _normal(generator: np.random.Generator, *shape: int) -> np.ndarray:
+    return generator.standard_normal(shape, np.float32)
 
 
 def mislabelled(targets: np.ndarray, share: float, seed: int) -> np.ndarray:
@@ -182,8 +203,9 @@ def run(config: Config, seed: int) -> dict[str, Any]:
         "train_y": mislabelled(held.train.targets, config.mislabelled, 2 * seed),
         "dev_y": mislabelled(held.dev.targets, config.mislabelled, 2 * seed + 1),
     }
-    keys = jax.random.split(jax.random.key(seed), config.repeats)
     configs, found = turned(config), {}
+    steps, hidden = (max(getattr(c, n) for c in configs.values()) for n in ("steps", "hidden"))
+    draws = drawn(config, seed, steps, hidden, held)
     for rule in {c.optimizer.rule for c in configs.values()}:
         group = {name: c for name, c in configs.items() if c.optimizer.rule == rule}
         of = group.values()
@@ -195,7 +217,7 @@ def run(config: Config, seed: int) -> dict[str, Any]:
         )
         settings = jax.tree.map(lambda *leaf: jnp.asarray(leaf), *(setting(c) for c in of))
         for name, pair in zip(
-            group, np.asarray(errors(sizes, settings, keys, numbers)), strict=True
+            group, np.asarray(errors(sizes, settings, draws, numbers)), strict=True
         ):
             found[name] = pair  # [R, 2]
     train, dev = (np.stack([found[name][:, i] for name in configs]) for i in (0, 1))  # [7, R]
