@@ -54,6 +54,13 @@ def entries() -> tuple[Entry, ...]:
 
 
 @functools.cache
+def unclaimed() -> Mapping[str, str]:
+    """Id of what no topic claims and no function computes, chapters 1 to 3 -> the reason."""
+    text = importlib.resources.files("ngjax.notes").joinpath("unclaimed.json").read_text("utf-8")
+    return MappingProxyType(json.loads(text))
+
+
+@functools.cache
 def checks() -> Mapping[str, Callable[[], Any]]:
     """Entry id -> the function that computes it, from every file of `ngjax.notes.checks`.
 

@@ -10,11 +10,13 @@ import sys
 
 import pytest
 
+from ngjax.experiment import discover, load
 from ngjax.notes import ledger
 from ngjax.notes.checks import convolution, sequences
 
 BY_ID = {entry.id: entry for entry in ledger.entries()}
 COMPUTED = sorted(ledger.checks())
+FIRST = "123"  # chapters whose every entry is accounted for
 PRINTED = [entry for entry in ledger.entries() if entry.printed is not None]
 
 
@@ -177,3 +179,24 @@ def test_the_table_shows_a_disagreement(monkeypatch):
         "wanted [[9, 2], [6, 3]] within 0",
     ]
     assert counts.endswith("0 agree with what is right, 1 disagree")
+
+
+def of_the_first_chapters():
+    return {entry.id: entry for entry in ledger.entries() if entry.section[0] in FIRST}
+
+
+def test_every_number_and_formula_of_the_first_three_chapters_is_computed():
+    asked = {
+        id
+        for id, entry in of_the_first_chapters().items()
+        if entry.kind != "property" and entry.expected is not None
+    }
+    assert asked - ledger.checks().keys() == {"hundred-years-history"}
+
+
+def test_what_is_neither_computed_nor_claimed_says_why():
+    claimed = {id for name in discover() for id in load(name).claims}
+    left = of_the_first_chapters().keys() - claimed - ledger.checks().keys()
+    reasons = ledger.unclaimed()
+    assert left == reasons.keys()
+    assert all(len(reason) > 20 for reason in reasons.values())
