@@ -116,19 +116,29 @@ def deviations(start: str, activation: str, depth: int, seed: int = 0) -> dict[s
 
     Inputs are 200 draws of randn, dJ/da^[L] is randn too.
     """
-    wide, narrow = WIDTHS
     with jax.enable_x64(True):  # 50 layers of weights that are too large overflow float32
-        keys = jax.random.split(jax.random.key(seed), 3)
-        pairs = -(-depth // 2)  # a scan over pairs of layers, which are alike
+        x, dJ, W = _drawn(start, seed)
+        a, slopes = _through(activation)(x, dJ, tuple(w[: -(-depth // 2)] for w in W))
+        return {"activations": np.asarray(a), "slopes": np.asarray(slopes)}
+
+
+@functools.lru_cache(maxsize=16)
+def _drawn(start: str, seed: int) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
+    """Inputs, slopes at the top, and the weights of the deepest network: pairs of layers."""
+    (wide, narrow), pairs = WIDTHS, -(-max(DEPTHS) // 2)
+
+    @jax.jit
+    def draw(key: Array) -> Any:
+        keys = jax.random.split(key, 3)
         W = tuple(
             jax.vmap(lambda key, shape=shape: RULES[start](key, shape, float))(
                 jax.random.split(key, pairs)
             )  # [L / 2, n[l-1], n[l]]
             for key, shape in zip(keys, ((wide, narrow), (narrow, wide)), strict=False)
         )
-        ends = jax.random.normal(keys[2], (2, 200, wide))
-        a, slopes = _through(activation)(*ends, W)
-        return {"activations": np.asarray(a), "slopes": np.asarray(slopes)}
+        return *jax.random.normal(keys[2], (2, 200, wide)), W
+
+    return jax.tree.map(np.asarray, draw(jax.random.key(seed)))
 
 
 @functools.cache
