@@ -9,7 +9,9 @@ three hidden layers; its start, W = randn / sqrt(n[l-1]) and b = 0, is the start
 
 Arms are logistic regression (from zero, as its cost is convex), the course's network with one
 hidden layer and its deep one. By default they tell odd digits from even ones, which no line does.
-On the course's cats the test set is 50 pictures, a picture is 2 %, and one seed tells little:
+So narrow a network can die: of seeds 0 to 7, seed 2 starts with one live unit of the five in the
+last hidden layer, loses it, and guesses for ever. On the course's cats the test set is 50
+pictures, a picture is 2 %, and one seed tells little:
 
     python launch.py --experiment=deep_network
     python launch.py --experiment=deep_network --data.name=catvnoncat \
@@ -161,13 +163,21 @@ def caches_are_the_engine(results: Results) -> tuple[bool, str]:
 
 
 def deeper_is_better(results: Results) -> tuple[bool, str]:
-    """The course: the deep network tests better than one hidden layer, and that than none."""
-    means = [results[name]["test/accuracy"] for name in ("logistic", "2-layer", "4-layer")]
+    """The course: each depth tests better than the last, by two standard errors over seeds."""
+    arms = [results[name] for name in ("logistic", "2-layer", "4-layer")]
+
+    def better(shallow: Arm, deep: Arm) -> bool:
+        variances = [
+            arm.spread("test/accuracy") ** 2 / len(arm.outcomes) for arm in (shallow, deep)
+        ]
+        return deep["test/accuracy"] - shallow["test/accuracy"] > 2 * sum(variances) ** 0.5
+
     told = ", ".join(
-        f"{name} {100 * arm['test/accuracy']:.1f} +- {100 * arm.spread('test/accuracy'):.1f} %"
-        for name, arm in results.items()
+        f"{arm.name} {100 * arm['test/accuracy']:.1f} +- {100 * arm.spread('test/accuracy'):.1f} % "
+        f"(lowest {100 * min(arm.values('test/accuracy')):.0f})"
+        for arm in arms
     )
-    return means[0] < means[1] < means[2], f"test accuracy: {told}"
+    return all(itertools.starmap(better, itertools.pairwise(arms))), f"test accuracy: {told}"
 
 
 def course_accuracy(results: Results) -> tuple[bool, str]:
