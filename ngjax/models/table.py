@@ -16,10 +16,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from ngjax.models.layers import Conv, Dense
+from ngjax.models.layers import Conv, Dense, DepthwiseConv
 from ngjax.types import Array
 
-LAYERS = (Conv, Dense, nn.Conv, nn.Dense)  # whose multiplications are counted
+LAYERS = (Conv, Dense, DepthwiseConv, nn.Conv, nn.Dense)  # whose multiplications are counted
 
 
 @dataclasses.dataclass(frozen=True)
