@@ -23,6 +23,7 @@ RANK = {
     "optim": 3,
     "data": 3,
     "metrics": 3,
+    "pretrained": 4,
     "supervised": 4,
     "train": 4,
     "report": 4,

@@ -55,6 +55,7 @@ class AlexNet(nn.Module):
     Attributes:
         variant: "2012", "2014" or "small".
         classes: outputs K.
+        width: factor of all filters and units.
         groups: 2 splits the maps as over the paper's two GPUs.
         response_norm: local response normalisation after conv1 and conv2, as in the paper.
         form: how convolutions are computed (`ngjax.ops.convolve`).
@@ -63,6 +64,7 @@ class AlexNet(nn.Module):
 
     variant: str = "2012"
     classes: int = 1000
+    width: float = 1.0
     groups: int = 1
     response_norm: bool = False
     form: str = "auto"
@@ -84,10 +86,14 @@ class AlexNet(nn.Module):
         side, stride, padding = variant.first
         sides = {1: (side, stride, padding), 2: (variant.second, 1, "SAME")}
         a = x
+
+        def scaled(count: int) -> int:
+            return self.groups * max(1, round(self.width * count / self.groups))
+
         for layer, filters in enumerate(variant.filters, 1):
             side, stride, padding = sides.get(layer, (3, 1, "SAME"))
             conv = Conv(
-                filters,
+                scaled(filters),
                 side,
                 stride=stride,
                 padding=padding,
@@ -104,8 +110,8 @@ class AlexNet(nn.Module):
         a = a.reshape(a.shape[0], -1)  # [B, 9216]
         for layer in (6, 7):
             a = a if dropout is None else dropout(layer, a)
-            a = relu(Dense(variant.units, dtype=self.dtype, name=f"fc{layer}")(a))  # [B, 4096]
-            out[f"fc{layer}"] = a
+            dense = Dense(scaled(variant.units), dtype=self.dtype, name=f"fc{layer}")
+            a = out[f"fc{layer}"] = relu(dense(a))  # [B, 4096]
         head = Dense(self.classes, kernel_init=xavier(), dtype=self.dtype, name="fc8")
         out["fc8"] = head(a)  # [B, K]
         return out["fc8"], out

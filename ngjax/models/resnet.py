@@ -48,8 +48,10 @@ class Block(nn.Module):
 
     Attributes:
         filters: of the 3x3 convolutions.
-        stride: of the block; in a bottleneck at the 3x3 (torchvision; the paper's is at the 1x1).
+        stride: of the block.
         bottleneck: which of the two.
+        stride_first: a bottleneck's stride is at its first 1x1 (the paper, Keras), not at the 3x3
+            (torchvision).
         shortcut: False leaves the sum out.
         projection: where shapes differ, a 1x1 convolution W_s (option B); else option A.
         zero_start: the last gamma starts at zero.
@@ -60,6 +62,7 @@ class Block(nn.Module):
     filters: int
     stride: int = 1
     bottleneck: bool = False
+    stride_first: bool = False
     shortcut: bool = True
     projection: bool = True
     zero_start: bool = False
@@ -74,9 +77,10 @@ class Block(nn.Module):
         zeros, ones = nn.initializers.zeros, nn.initializers.ones
         plan = ((3, self.filters, self.stride), (3, self.filters, 1))
         if self.bottleneck:
+            first, second = (self.stride, 1) if self.stride_first else (1, self.stride)
             plan = (
-                (1, self.filters, 1),
-                (3, self.filters, self.stride),
+                (1, self.filters, first),
+                (3, self.filters, second),
                 (1, EXPANSION * self.filters, 1),
             )
         z = a
@@ -108,6 +112,7 @@ class ResNet(nn.Module):
         small: the CIFAR form, for images of 28 to 64 pixels.
         width: factor of all filters.
         shortcut: False: the plain network.
+        stride_first: where a bottleneck's stride is; see `Block`.
         zero_start: the last gamma of every block starts at zero.
         remat: recompute a block's activations in the backward pass, to save memory.
         form: how convolutions are computed (`ngjax.ops.convolve`).
@@ -119,13 +124,18 @@ class ResNet(nn.Module):
     small: bool = False
     width: float = 1.0
     shortcut: bool = True
+    stride_first: bool = False
     zero_start: bool = False
     remat: bool = False
     form: str = "auto"
     dtype: Any = None
 
-    def _stages(self) -> tuple[bool, tuple[tuple[int, int], ...]]:
-        """(bottleneck?, (blocks, filters) of each stage)."""
+    def stages(self) -> tuple[bool, tuple[tuple[int, int], ...]]:
+        """(bottleneck?, (blocks, filters) of each stage).
+
+        Raises:
+            UserError: no such depth.
+        """
         if self.small:
             if self.depth < 8 or (self.depth - 2) % 6:
                 raise UserError(
@@ -146,7 +156,7 @@ class ResNet(nn.Module):
         Raises:
             UserError: no such depth.
         """
-        bottleneck, stages = self._stages()
+        bottleneck, stages = self.stages()
         out: dict[str, Array] = {}
         side, stride = (3, 1) if self.small else (7, 2)
         first = Conv(
@@ -172,6 +182,7 @@ class ResNet(nn.Module):
                     stride=2 if stage > 1 and number == 1 else 1,
                     bottleneck=bottleneck,
                     shortcut=self.shortcut,
+                    stride_first=self.stride_first,
                     projection=not self.small,
                     zero_start=self.zero_start,
                     form=self.form,

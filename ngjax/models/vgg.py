@@ -40,6 +40,7 @@ class VGG(nn.Module):
     Attributes:
         depth: "11", "13", "16", "19" or "small".
         classes: outputs K.
+        width: factor of all filters and units.
         batch_norm: normalise behind every convolution (not in the paper; torchvision's vgg16_bn).
         form: how convolutions are computed (`ngjax.ops.convolve`).
         dtype: type of the computation.
@@ -47,6 +48,7 @@ class VGG(nn.Module):
 
     depth: str = "16"
     classes: int = 1000
+    width: float = 1.0
     batch_norm: bool = False
     form: str = "auto"
     dtype: Any = None
@@ -63,10 +65,16 @@ class VGG(nn.Module):
         if self.depth not in BLOCKS:
             raise UserError(f"VGG: depth {self.depth!r}: use {', '.join(BLOCKS)}")
         a, out = x, {}
+
+        def scaled(count: int) -> int:
+            return max(1, round(self.width * count))
+
         for block, (convolutions, filters) in enumerate(BLOCKS[self.depth], 1):
             for layer in range(1, convolutions + 1):
                 name = f"{block}_{layer}"
-                conv = Conv(filters, 3, form=self.form, dtype=self.dtype, name=f"conv{name}")
+                conv = Conv(
+                    scaled(filters), 3, form=self.form, dtype=self.dtype, name=f"conv{name}"
+                )
                 z = conv(a)  # [B, H, W, filters]
                 if self.batch_norm:
                     z = BatchNorm(dtype=self.dtype, name=f"bn{name}")(z, train=train)
@@ -75,7 +83,7 @@ class VGG(nn.Module):
         a = a.reshape(a.shape[0], -1)  # [B, 7 * 7 * 512]
         units = SMALL_UNITS if self.depth == "small" else UNITS
         for layer, width in enumerate(units, 6):
-            a = relu(Dense(width, dtype=self.dtype, name=f"fc{layer}")(a))
+            a = relu(Dense(scaled(width), dtype=self.dtype, name=f"fc{layer}")(a))
             out[f"fc{layer}"] = a
             a = a if dropout is None else dropout(layer, a)
         last = f"fc{6 + len(units)}"
