@@ -39,7 +39,8 @@ flags.DEFINE_string("coordinator", None, "host:port of process 0, where several 
 flags.DEFINE_integer("num_processes", None, "of how many processes, mostly one a host", 1)
 flags.DEFINE_integer("process_id", None, "which of them this is; 0 writes the run folder", 0)
 flags.DEFINE_boolean("smoke", False, "a run of seconds that only shows that everything works")
-flags.DEFINE_enum("mode", "train", ["train", "eval"], "eval: judge saved weights, write nothing")
+MODES = ("train", "eval", "table")
+flags.DEFINE_enum("mode", "train", MODES, "eval: judge saved weights; table: layers and their cost")
 flags.DEFINE_boolean("ledger", False, "print the notes' checkable claims, ours and the verdicts")
 flags.DEFINE_boolean("index", False, "print the notes' index: each term's topics and functions")
 flags.DEFINE_string("cache_dir", "~/.cache/ngjax/compiled", "compiled programs; empty: keep none")
@@ -147,6 +148,8 @@ def _do(asks_help: bool) -> int:
     _start_jax()
     from ngjax.experiment import plan, runner
 
+    if FLAGS.mode == "table":
+        return console.print_table(*plan.configs(_request(plan)))
     made = plan.plan(_request(plan))
     if FLAGS.mode == "eval":
         found = runner.evaluate(made)
