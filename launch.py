@@ -40,7 +40,8 @@ flags.DEFINE_string("coordinator", None, "host:port of process 0, where several 
 flags.DEFINE_integer("num_processes", None, "of how many processes, mostly one a host", 1)
 flags.DEFINE_integer("process_id", None, "which of them this is; 0 writes the run folder", 0)
 flags.DEFINE_boolean("smoke", False, "a run of seconds that only shows that everything works")
-flags.DEFINE_enum("mode", "train", ["train", "eval", "search"], "eval: judge; search: tune knobs")
+MODES = ["train", "eval", "search", "table"]
+flags.DEFINE_enum("mode", "train", MODES, "eval: judge; search: tune; table: layers and their cost")
 flags.DEFINE_string("search", "", "what to search: KNOB=log(1e-4,1) KNOB=int(50,100) ...")
 flags.DEFINE_integer("trials", 32, "how many trials a search makes", 1)
 flags.DEFINE_enum("strategy", "random", ["random", "grid", "coarse_to_fine", "optuna"], "of search")
@@ -160,6 +161,8 @@ def _do(asks_help: bool) -> int:
         from ngjax.experiment import searching
 
         return searching.launch(_request(plan), *(FLAGS[name].value for name in SEARCH))
+    if FLAGS.mode == "table":
+        return console.print_table(*plan.configs(_request(plan)))
     made = plan.plan(_request(plan))
     if FLAGS.mode == "eval":
         found = runner.evaluate(made)

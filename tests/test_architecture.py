@@ -25,6 +25,7 @@ RANK = {
     "metrics": 3,
     "strategy": 3,
     "search": 3,
+    "pretrained": 4,
     "supervised": 4,
     "train": 4,
     "report": 4,

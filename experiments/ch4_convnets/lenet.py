@@ -91,21 +91,25 @@ def build(config: Config) -> Task:
     )
 
 
-def parameters(variant: str) -> tuple[int, ...]:
+def network(config: Config) -> tuple[LeNet5, tuple[int, ...]]:
+    """The network of ten classes and the shape of an image."""
+    return LeNet5(config.variant), (SIDE, SIDE, TINTS[config.variant])
+
+
+def parameters(config: Config) -> tuple[int, ...]:
     """Parameters of every layer that has some, in order."""
-    rows = layer_table(LeNet5(variant), (SIDE, SIDE, TINTS[variant]))
-    return tuple(row.parameters for row in rows if row.parameters)
+    return tuple(row.parameters for row in layer_table(*network(config)) if row.parameters)
 
 
 def counts_as_corrected(results: Results) -> tuple[bool, str]:
     """Notes 4.4, corrected: (5*5*3+1)*8 = 608, (5*5*8+1)*16 = 3216, 48120, 10164, 850."""
-    found = parameters(results["notes"].config.variant)
+    found = parameters(results["notes"].config)
     return found == RIGHT, f"parameters {found}, the notes print {PRINTED}"
 
 
 def sixty_thousand(results: Results) -> tuple[bool, str]:
     """Notes 4.6: LeNet-5 has about 60,000 parameters."""
-    total = sum(parameters(results["1998"].config.variant))
+    total = sum(parameters(results["1998"].config))
     return abs(total - 60_000) < 3_000, f"{total:,} parameters, every C3 map reading all S2 maps"
 
 
@@ -151,7 +155,7 @@ def figures(results: Results) -> Iterator[Picture]:
 def texts(results: Results) -> Iterator[Text]:
     """The table of notes 4.4, counted."""
     for name, arm in results.items():
-        rows = layer_table(LeNet5(arm.config.variant), (SIDE, SIDE, TINTS[arm.config.variant]))
+        rows = layer_table(*network(arm.config))
         table = format_table(rows)
         if arm.config.variant == "notes":
             layers = [row for row in rows if row.parameters]
@@ -178,6 +182,7 @@ EXPERIMENT = Experiment(
     },
     figures=figures,
     texts=texts,
+    network=network,
     terms=(
         "LeNet-5",
         "convolutional networks",

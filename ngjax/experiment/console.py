@@ -10,7 +10,8 @@ from typing import Any
 
 from ngjax import config as cfg
 from ngjax.experiment.catalogue import Topic, discover, load, module
-from ngjax.experiment.spec import claim_text
+from ngjax.experiment.spec import Experiment, claim_text
+from ngjax.types import UserError
 
 CHAPTERS = {
     "ch1_networks": "1 Neural networks and deep learning",
@@ -113,6 +114,21 @@ def print_evaluation(found: Mapping[str, Mapping[int, Mapping[str, float]]]) -> 
     for arm, seeds in found.items():
         for seed, values in seeds.items():
             print(json.dumps({"arm": arm, "seed": seed, **values}))
+    return 0
+
+
+def print_table(configs: Mapping[str, Any], experiment: Experiment) -> int:
+    """--mode=table: every arm's network, layer by layer.
+
+    Raises:
+        UserError: the topic has no network.
+    """
+    from ngjax.models.table import format_table, layer_table
+
+    if not experiment.network:
+        raise UserError("--mode=table: this topic has no network to lay out")
+    for arm, config in configs.items():
+        print(f"{arm}\n{format_table(layer_table(*experiment.network(config)))}\n")
     return 0
 
 

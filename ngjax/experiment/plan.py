@@ -52,6 +52,20 @@ class Plan:
         return range(self.request.seed, self.request.seed + self.request.seeds)
 
 
+def configs(request: Request) -> tuple[dict[str, Any], Experiment]:
+    """The config of every arm asked for, and the experiment they are of.
+
+    Raises:
+        UserError: an unknown experiment, arm, knob or value.
+    """
+    experiment = load(request.name)
+    chosen = chosen_arms(experiment, request)
+    smoke = experiment.smoke if request.smoke else ()
+    layers = {arm: (*smoke, *request.overrides, *experiment.arms[arm]) for arm in chosen}
+    arms = {arm: cfg.override(experiment.config, layer) for arm, layer in layers.items()}
+    return arms, experiment
+
+
 def plan(request: Request) -> Plan:
     """Everything that can be refused is refused here, in one line.
 
@@ -59,11 +73,7 @@ def plan(request: Request) -> Plan:
         UserError: an unknown experiment, arm, knob or value; a missing data file; an indivisible
             batch; a folder that holds another config.
     """
-    experiment = load(request.name)
-    chosen = chosen_arms(experiment, request)
-    smoke = experiment.smoke if request.smoke else ()
-    layers = {arm: (*smoke, *request.overrides, *experiment.arms[arm]) for arm in chosen}
-    arms = {arm: cfg.override(experiment.config, layer) for arm, layer in layers.items()}
+    arms, experiment = configs(request)
     tasks = {arm: experiment.build(c) for arm, c in arms.items()} if experiment.build else {}
     devices = tuple(dev.select(request.devices))
     if request.devices is None:

@@ -44,6 +44,7 @@ class Experiment:
         claims: id -> does the notes' verdict hold in these results?
         figures: results -> pictures.
         texts: results -> preformatted texts.
+        network: config -> (Linen module, shape of one example), for --mode=table.
         terms: of the notes' index, those that this topic is an entry point of.
     """
 
@@ -57,6 +58,7 @@ class Experiment:
     claims: Mapping[str, Callable[[Results], Holds]] = dataclasses.field(default_factory=dict)
     figures: Callable[[Results], Iterable[Picture]] | None = None
     texts: Callable[[Results], Iterable[Text]] | None = None
+    network: Callable[[Any], tuple[Any, tuple[int, ...]]] | None = None
     terms: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -8,16 +8,19 @@ promoted type of inputs and parameters.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 from jax import lax
 
 from ngjax.ops.convolve import convolve
+from ngjax.ops.depthwise import depthwise_convolve
+from ngjax.ops.dropout import inverted_dropout
 from ngjax.ops.initializers import Initializer, he, zeros
-from ngjax.types import AXIS, Array
+from ngjax.types import AXIS, Array, UserError
 
 
 class Dense(nn.Module):
@@ -49,14 +52,16 @@ class Dense(nn.Module):
 class Conv(nn.Module):
     """Convolution layer: z = a * w + b, one bias a filter (notes 4.2).
 
-    (f_H f_W n_c[l-1] + 1) n_c[l] parameters. See `ngjax.ops.convolve` for the sum and the forms.
+    (f_H f_W n_c[l-1] / groups + 1) n_c[l] parameters. See `ngjax.ops.convolve` for the sum and the
+    forms.
 
     Attributes:
         features: filters n_c[l].
         kernel: sides (f_H, f_W) of the filters, or one side for both.
         stride: step of the filter.
         padding: "SAME", "VALID", or zeros at either end.
-        kernel_init: start of w [f_H, f_W, n_c[l-1], n_c[l]].
+        groups: parts the channels fall into, each filter seeing one of them (AlexNet's two GPUs).
+        kernel_init: start of w [f_H, f_W, n_c[l-1] / groups, n_c[l]].
         bias_init: start of b [n_c[l]].
         use_bias: False where batch normalisation follows.
         form: how it is computed; "auto" chooses.
@@ -67,6 +72,7 @@ class Conv(nn.Module):
     kernel: int | tuple[int, int] = 3
     stride: int = 1
     padding: str | int = "SAME"
+    groups: int = 1
     kernel_init: Initializer = he()
     bias_init: Initializer = zeros()
     use_bias: bool = True
@@ -77,12 +83,71 @@ class Conv(nn.Module):
     def __call__(self, a: Array) -> Array:
         """Maps a [B, H, W, n_c[l-1]] to z [B, H', W', n_c[l]]."""
         sides = (self.kernel, self.kernel) if isinstance(self.kernel, int) else self.kernel
-        shape = (*sides, a.shape[-1], self.features)
+        if a.shape[-1] % self.groups or self.features % self.groups:
+            raise UserError(
+                f"Conv: {a.shape[-1]} channels and {self.features} filters do not fall into "
+                f"{self.groups} groups"
+            )
+        shape = (*sides, a.shape[-1] // self.groups, self.features)
         kernel = self.param("kernel", self.kernel_init, shape)
         bias = self.param("bias", self.bias_init, (self.features,)) if self.use_bias else None
         a, kernel, bias = promote_dtype(a, kernel, bias, dtype=self.dtype)
-        z = convolve(a, kernel, stride=self.stride, padding=self.padding, form=self.form)
+        parts = [
+            convolve(part, filters, stride=self.stride, padding=self.padding, form=self.form)
+            for part, filters in zip(
+                jnp.split(a, self.groups, axis=-1),
+                jnp.split(kernel, self.groups, axis=-1),
+                strict=True,
+            )
+        ]
+        z = parts[0] if self.groups == 1 else jnp.concatenate(parts, axis=-1)  # [B, H', W', n_c[l]]
         return _add_bias(z, bias)
+
+
+class DepthwiseConv(nn.Module):
+    """Depthwise convolution, one filter a channel; see `ngjax.ops.depthwise`. f_H f_W C parameters.
+
+    Attributes:
+        kernel: side of the filters.
+        stride: step of the filter.
+        padding: "SAME", "VALID", or zeros at either end.
+        kernel_init: start of w [f, f, C]; its fan-in is f f.
+        form: how it is computed; "auto" chooses.
+        dtype: type of the computation.
+    """
+
+    kernel: int = 3
+    stride: int = 1
+    padding: str | int = "SAME"
+    kernel_init: Initializer = he()
+    form: str = "auto"
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, a: Array) -> Array:
+        """Maps a [B, H, W, C] to z [B, H', W', C]."""
+        f, C = self.kernel, a.shape[-1]
+
+        def start(key: Array, shape: tuple[int, ...]) -> Array:
+            return self.kernel_init(key, (f * f, C)).reshape(shape)
+
+        kernel = self.param("kernel", start, (f, f, C))
+        a, kernel = promote_dtype(a, kernel, dtype=self.dtype)
+        return depthwise_convolve(
+            a, kernel, stride=self.stride, padding=self.padding, form=self.form
+        )
+
+
+class Dropout(NamedTuple):
+    """What inverted dropout needs where a network stands (notes 2.2.1): `dropout(layer, a)`."""
+
+    key: Array  # this step's, equal on every device
+    slot: Array  # [B]: each example's place in the global batch, so the mask knows no device
+    rate: Array | float  # share of units set to zero; traced
+
+    def __call__(self, layer: int, a: Array) -> Array:
+        """Drop units of a [B, ...], differently for every layer."""
+        return inverted_dropout(jax.random.fold_in(self.key, layer), self.slot, a, self.rate)
 
 
 def _add_bias(z: Array, bias: Array | None) -> Array:

@@ -16,10 +16,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from ngjax.models.layers import Conv, Dense
+from ngjax.models.layers import Conv, Dense, DepthwiseConv
 from ngjax.types import Array
 
-LAYERS = (Conv, Dense, nn.Conv, nn.Dense)  # whose multiplications are counted
+LAYERS = (Conv, Dense, DepthwiseConv, nn.Conv, nn.Dense)  # whose multiplications are counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +30,11 @@ class Row:
     shape: tuple[int, ...] | None  # of the activation; None where a part hands none out
     parameters: int
     multiplications: int = 0  # in convolutions and full connections alone
+
+    @property
+    def bytes(self) -> int:
+        """What parameters and activation take in float32."""
+        return 4 * (self.parameters + (self.size or 0))
 
     @property
     def size(self) -> int | None:
@@ -84,8 +89,8 @@ def layer_table(
 
 
 def format_table(rows: Sequence[Row]) -> str:
-    """Plain text, one line a part and one for the sums."""
-    head = ("", "activation shape", "size", "parameters", "multiplications")
+    """Plain text, one line a part and one for the sums; bytes are of float32, for one example."""
+    head = ("", "activation shape", "size", "parameters", "multiplications", "bytes")
     lines = [
         (
             row.name,
@@ -93,12 +98,15 @@ def format_table(rows: Sequence[Row]) -> str:
             "" if row.size is None else f"{row.size:,}",
             f"{row.parameters:,}",
             f"{row.multiplications:,}",
+            f"{row.bytes:,}",
         )
         for row in rows
     ]
-    parameters = sum(row.parameters for row in rows)
-    multiplications = sum(row.multiplications for row in rows)
-    cells = [head, *lines, ("total", "", "", f"{parameters:,}", f"{multiplications:,}")]
+    sums = (
+        sum(getattr(row, name) for row in rows)
+        for name in ("parameters", "multiplications", "bytes")
+    )
+    cells = [head, *lines, ("total", "", "", *(f"{total:,}" for total in sums))]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join(
         "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()

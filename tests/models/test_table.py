@@ -70,9 +70,9 @@ def test_input_type():
 def test_format():
     text = format_table([Row("input", (4,), 0), Row("fc", (1000,), 5000, 4000), Row("bn", None, 2)])
     assert text.splitlines() == [
-        "       activation shape   size  parameters  multiplications",
-        "input              (4,)      4           0                0",
-        "fc              (1000,)  1,000       5,000            4,000",
-        "bn                                       2                0",
-        "total                                5,002            4,000",
+        "       activation shape   size  parameters  multiplications   bytes",
+        "input              (4,)      4           0                0      16",
+        "fc              (1000,)  1,000       5,000            4,000  24,000",
+        "bn                                       2                0       8",
+        "total                                5,002            4,000  24,024",
     ]
