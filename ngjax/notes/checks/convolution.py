@@ -19,6 +19,7 @@ from ngjax.ops.convolve import (
     window,
 )
 from ngjax.ops.convolve_forms import FORMS
+from ngjax.ops.edges import HORIZONTAL, SCHARR, SOBEL, VERTICAL
 from ngjax.ops.pool import max_pool
 from ngjax.optim import Optimizer
 
@@ -30,10 +31,6 @@ IMAGE = (
     (4, 2, 1, 6, 2, 8),
     (2, 4, 5, 2, 3, 9),
 )
-VERTICAL = ((1, 0, -1),) * 3
-HORIZONTAL = ((1, 1, 1), (0, 0, 0), (-1, -1, -1))
-SOBEL = ((1, 0, -1), (2, 0, -2), (1, 0, -1))
-SCHARR = ((3, 0, -3), (10, 0, -10), (3, 0, -3))
 WIDE = (
     (2, 3, 7, 4, 6, 2, 9),
     (6, 6, 9, 8, 7, 4, 3),
