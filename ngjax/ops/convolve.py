@@ -151,6 +151,19 @@ def convolve(
     return FORMS[form](x.astype(dtype), kernel.astype(dtype), stride, windows, dilation)
 
 
+def pixel_use(
+    n: int, f: int, *, stride: int = 1, padding: str | int = "VALID", dilation: int = 1
+) -> Array:
+    """How often an f x f filter reads each pixel of an n x n image, [n, n] (notes 4.1.2).
+
+    It is the slope of the sum of all outputs under a filter of ones: 1 in the corner and f^2 in the
+    middle without padding, whose point is that corners count for more.
+    """
+    ones = jnp.ones((f, f, 1, 1))
+    how = {"stride": stride, "padding": padding, "dilation": dilation}
+    return jax.grad(lambda x: convolve(x, ones, **how).sum())(jnp.ones((1, n, n, 1)))[0, :, :, 0]
+
+
 def convolve_by_loops(
     image: np.ndarray, kernel: np.ndarray, stride: int = 1, padding: int = 0, dilation: int = 1
 ) -> np.ndarray:

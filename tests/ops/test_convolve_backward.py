@@ -14,12 +14,13 @@ from ngjax.ops.convolve_backward import (
 from ngjax.ops.pool import average_pool, max_pool
 from ngjax.types import UserError
 
-CONVOLUTIONS = {  # name -> H, W, f_H, f_W, stride, padding
-    "valid": (6, 7, 3, 3, 1, 0),
-    "same": (5, 6, 3, 3, 1, 1),
-    "stride, rows left over": (8, 7, 3, 2, 2, 0),
-    "stride, padded": (7, 6, 4, 3, 3, 2),
-    "1x1": (4, 5, 1, 1, 1, 0),
+CONVOLUTIONS = {  # name -> H, W, f_H, f_W, stride, padding, dilation
+    "valid": (6, 7, 3, 3, 1, 0, 1),
+    "same": (5, 6, 3, 3, 1, 1, 1),
+    "stride, rows left over": (8, 7, 3, 2, 2, 0, 1),
+    "stride, padded": (7, 6, 4, 3, 3, 2, 1),
+    "1x1": (4, 5, 1, 1, 1, 0, 1),
+    "dilated": (9, 8, 3, 2, 2, 1, 3),
 }
 POOLS = {"2/2": (6, 5, 2, 2), "3/2": (7, 6, 3, 2), "2/3": (7, 8, 2, 3), "2/1": (4, 5, 2, 1)}
 
@@ -31,18 +32,19 @@ def close(ours, theirs):
 
 @pytest.mark.parametrize("case", CONVOLUTIONS)
 def test_convolution(case):
-    H, W, f_H, f_W, stride, padding = CONVOLUTIONS[case]
+    H, W, f_H, f_W, *how = CONVOLUTIONS[case]
     rng = np.random.default_rng(1)
     x, w, b = rng.normal(size=(2, H, W, 3)), rng.normal(size=(f_H, f_W, 3, 4)), rng.normal(size=4)
 
     def layer(x, w, b):
-        return convolve(x, w, stride=stride, padding=padding, form="lax") + b.reshape(1, 1, 1, -1)
+        named = dict(zip(("stride", "padding", "dilation"), how, strict=True))
+        return convolve(x, w, form="lax", **named) + b.reshape(1, 1, 1, -1)
 
     with jax.enable_x64(True):
         z = jax.eval_shape(layer, x, w, b)
         dz = rng.normal(size=z.shape)
         theirs = jax.jit(lambda *a: jax.vjp(layer, *a)[1](jnp.asarray(dz)))(x, w, b)
-        for ours, slope in zip(convolve_backward(dz, x, w, stride, padding), theirs, strict=True):
+        for ours, slope in zip(convolve_backward(dz, x, w, *how), theirs, strict=True):
             close(ours, slope)
 
 
