@@ -263,6 +263,20 @@ def test_dilation():
     assert output_size(9, 3, 2, 2, dilation=2) == output_size(9, 5, 2, 2)
 
 
+@pytest.mark.parametrize(
+    ("n", "f", "how"),
+    [(6, 3, {}), (5, 2, {"stride": 2}), (6, 3, {"padding": 1}), (7, 2, {"dilation": 3})],
+)
+def test_pixel_use_is_counted(n, f, how):
+    uses = np.zeros((n, n))
+    for row in range(n):
+        for column in range(n):  # each output that a single bright pixel shows in is a use of it
+            image = np.zeros((n, n))
+            image[row, column] = 1
+            uses[row, column] = convolve_by_loops(image, np.ones((f, f)), **how).sum()
+    np.testing.assert_array_equal(rules.pixel_use(n, f, **how), uses)
+
+
 def test_sizes():
     assert output_size(6, 3) == 4
     assert output_size(6, 3, padding=1) == 6
