@@ -1,6 +1,8 @@
 r"""Convolution as the notes use the word: a filter laid over an image everywhere (notes 4.1-4.2).
 
-    y[i, j, k] = sum_{u, v, c}  x[s i + u - p, s j + v - p, c]  w[u, v, c, k]
+    y[i, j, k] = sum_{u, v, c}  x[s i + d u - p, s j + d v - p, c]  w[u, v, c, k]
+
+with stride s, padding p and dilation d (1 in the notes: no gaps between the filter's numbers).
 
 That is cross-correlation: the filter is not flipped. `convolve` is for training;
 `convolve_by_loops` and `true_convolution` at the end read as the notes print.
@@ -26,23 +28,27 @@ SMALL_PATCH, FEW_FILTERS = 18, 16  # im2col, up to: numbers in a patch, filters
 LARGE_FILTER, BAND, SMALL_MAP = 5, 24, 256  # toeplitz: f_W from, W C up to BAND f_W, W' F up to
 
 
-def output_size(n: int, f: int, padding: int = 0, stride: int = 1) -> int:
+def output_size(n: int, f: int, padding: int = 0, stride: int = 1, dilation: int = 1) -> int:
     """floor((n + 2p - f) / s) + 1: the output's side (notes 4.1.3).
+
+    A dilated filter is as wide as one of side d (f - 1) + 1.
 
     Args:
         n: side of the image.
         f: side of the filter.
         padding: zeros p added at either end.
         stride: step s of the filter.
+        dilation: places d from one number of the filter to the next.
 
     Raises:
         UserError: the filter is larger than the padded image, or a number is out of range.
     """
-    if min(n, f, stride) < 1 or padding < 0:
+    if min(n, f, stride, dilation) < 1 or padding < 0:
         raise UserError(
-            f"convolution: side {n}, filter {f} and stride {stride} must be at least 1 "
-            f"and padding {padding} at least 0"
+            f"convolution: side {n}, filter {f}, stride {stride} and dilation {dilation} must be "
+            f"at least 1 and padding {padding} at least 0"
         )
+    f = dilation * (f - 1) + 1
     if f > n + 2 * padding:
         raise UserError(
             f"convolution: filter {f} does not fit an image of side {n} with padding {padding}; "
@@ -63,7 +69,7 @@ def same_padding(f: int) -> int:
     return (f - 1) // 2
 
 
-def window(n: int, f: int, stride: int, padding: str | int) -> Window:
+def window(n: int, f: int, stride: int, padding: str | int, dilation: int = 1) -> Window:
     """Zeros at either end and the output's side; "SAME" gives ceil(n / s), the odd zero at the end.
 
     Raises:
@@ -72,12 +78,12 @@ def window(n: int, f: int, stride: int, padding: str | int) -> Window:
     if padding == "VALID":
         padding = 0
     if padding == "SAME":
-        size = output_size(n, 1, 0, stride)
-        missing = max((size - 1) * stride + f - n, 0)
+        size = output_size(n, 1, 0, stride, dilation)
+        missing = max((size - 1) * stride + dilation * (f - 1) + 1 - n, 0)
         return Window(missing // 2, missing - missing // 2, size)
     if not isinstance(padding, int):
         raise UserError(f'convolution: padding {padding!r}: use "SAME", "VALID" or a whole number')
-    return Window(padding, padding, output_size(n, f, padding, stride))
+    return Window(padding, padding, output_size(n, f, padding, stride, dilation))
 
 
 def choose_form(kernel_shape: tuple[int, ...], width: int, columns: int, backend: str) -> str:
@@ -107,6 +113,7 @@ def convolve(
     *,
     stride: int = 1,
     padding: str | int = "SAME",
+    dilation: int = 1,
     form: str = "auto",
 ) -> Array:
     """The notes' convolution over volumes, y = x * w (notes 4.1-4.2; the module has the sum).
@@ -116,6 +123,7 @@ def convolve(
         kernel: F filters as deep as the images, [f_H, f_W, C, F].
         stride: step of the filter along both sides.
         padding: "SAME" (output side ceil(n / stride)), "VALID" (none), or zeros at either end.
+        dilation: places from one number of the filter to the next; 2 leaves every other one out.
         form: "auto", or one of `FORMS`; "lax" also where a jvp is needed.
 
     Returns:
@@ -130,7 +138,8 @@ def convolve(
             "[f_H, f_W, C, F], equally deep"
         )
     windows = tuple(
-        window(n, f, stride, padding) for n, f in zip(x.shape[1:3], kernel.shape[:2], strict=True)
+        window(n, f, stride, padding, dilation)
+        for n, f in zip(x.shape[1:3], kernel.shape[:2], strict=True)
     )
     if form == "auto":
         side = windows[1]
@@ -139,11 +148,24 @@ def convolve(
     if form not in FORMS:
         raise UserError(f"convolution: form {form!r}: use auto, {', '.join(FORMS)}")
     dtype = jnp.result_type(x, kernel)
-    return FORMS[form](x.astype(dtype), kernel.astype(dtype), stride, windows)
+    return FORMS[form](x.astype(dtype), kernel.astype(dtype), stride, windows, dilation)
+
+
+def pixel_use(
+    n: int, f: int, *, stride: int = 1, padding: str | int = "VALID", dilation: int = 1
+) -> Array:
+    """How often an f x f filter reads each pixel of an n x n image, [n, n] (notes 4.1.2).
+
+    It is the slope of the sum of all outputs under a filter of ones: 1 in the corner and f^2 in the
+    middle without padding, whose point is that corners count for more.
+    """
+    ones = jnp.ones((f, f, 1, 1))
+    how = {"stride": stride, "padding": padding, "dilation": dilation}
+    return jax.grad(lambda x: convolve(x, ones, **how).sum())(jnp.ones((1, n, n, 1)))[0, :, :, 0]
 
 
 def convolve_by_loops(
-    image: np.ndarray, kernel: np.ndarray, stride: int = 1, padding: int = 0
+    image: np.ndarray, kernel: np.ndarray, stride: int = 1, padding: int = 0, dilation: int = 1
 ) -> np.ndarray:
     """The notes' convolution of one image with one filter, place by place (notes 4.1.1-4.2).
 
@@ -152,6 +174,7 @@ def convolve_by_loops(
         kernel: [f_H, f_W], or a filter as deep as the volume, [f_H, f_W, C].
         stride: step of the filter.
         padding: zeros at either end of H and W.
+        dilation: places from one number of the filter to the next.
 
     Returns:
         [H', W']. A filter of side f stops at n - f + 1 places, n - f shifts from the first (the
@@ -166,7 +189,8 @@ def convolve_by_loops(
         )
     f_H, f_W = kernel.shape[:2]
     n_H, n_W = (
-        output_size(n, f, padding, stride) for n, f in zip(image.shape[:2], (f_H, f_W), strict=True)
+        output_size(n, f, padding, stride, dilation)
+        for n, f in zip(image.shape[:2], (f_H, f_W), strict=True)
     )
     border = [(padding, padding)] * 2 + [(0, 0)] * (image.ndim - 2)
     image = np.pad(image, border)
@@ -174,7 +198,8 @@ def convolve_by_loops(
     for i in range(n_H):
         for j in range(n_W):
             top, left = stride * i, stride * j
-            y[i, j] = np.sum(image[top : top + f_H, left : left + f_W] * kernel)
+            seen = image[top:, left:][: dilation * f_H : dilation, : dilation * f_W : dilation]
+            y[i, j] = np.sum(seen * kernel)
     return y
 
 

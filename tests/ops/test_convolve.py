@@ -52,17 +52,36 @@ CASES = {  # name -> H, W, f_H, f_W, C, F, stride, padding
 }
 
 
+DILATED = {  # name -> the same and dilation
+    "dilated": (8, 9, 3, 3, 2, 3, 1, "VALID", 2),
+    "dilated, same": (7, 8, 3, 2, 2, 2, 1, "SAME", 3),
+    "dilated, same, stride": (9, 8, 3, 3, 1, 2, 2, "SAME", 2),
+    "dilated, padded, stride, rows left over": (9, 10, 3, 2, 2, 2, 3, 2, 2),
+    "dilated 1x1": (5, 4, 1, 1, 2, 3, 1, 0, 4),
+}
+
+
 def drawn(case, dtype=np.float64):
-    H, W, f_H, f_W, C, F, stride, padding = CASES[case]
+    H, W, f_H, f_W, C, F, stride, padding, *dilation = (CASES | DILATED)[case]
     rng = np.random.default_rng(7)
     x, w = rng.normal(size=(2, H, W, C)), rng.normal(size=(f_H, f_W, C, F))
-    return jnp.asarray(x, dtype), jnp.asarray(w, dtype), {"stride": stride, "padding": padding}
+    return (
+        jnp.asarray(x, dtype),
+        jnp.asarray(w, dtype),
+        {
+            "stride": stride,
+            "padding": padding,
+            **({"dilation": dilation[0]} if dilation else {}),
+        },
+    )
 
 
-def reference(x, w, stride, padding):
+def reference(x, w, stride, padding, dilation=1):
     zeros = padding if isinstance(padding, str) else [(padding, padding)] * 2
     layout = ("NHWC", "HWIO", "NHWC")
-    return lax.conv_general_dilated(x, w, (stride, stride), zeros, dimension_numbers=layout)
+    return lax.conv_general_dilated(
+        x, w, (stride, stride), zeros, rhs_dilation=(dilation, dilation), dimension_numbers=layout
+    )
 
 
 def value_and_gradients(rule, x, w):
@@ -79,7 +98,7 @@ def by_forms(x, w, how, forms):
     )(x, w)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [*CASES, *DILATED])
 def test_forms_equal_lax(case):
     with jax.enable_x64(True):
         x, w, how = drawn(case)
@@ -230,6 +249,34 @@ def test_loops_over_volumes():
         convolve_by_loops(x, w[..., 0, 0])
 
 
+def test_dilation():
+    rng = np.random.default_rng(6)
+    x, w = rng.integers(-3, 4, (9, 8)), rng.integers(-3, 4, (3, 2))
+    spread = np.zeros((7, 4), int)  # the filter with its gaps written out
+    spread[::3, ::3] = w
+    for stride, padding in ((1, 0), (2, 1)):
+        np.testing.assert_array_equal(
+            convolve_by_loops(x, w, stride, padding, dilation=3),
+            convolve_by_loops(x, spread, stride, padding),
+        )
+    assert output_size(9, 3, dilation=3) == output_size(9, 7) == 3
+    assert output_size(9, 3, 2, 2, dilation=2) == output_size(9, 5, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("n", "f", "how"),
+    [(6, 3, {}), (5, 2, {"stride": 2}), (6, 3, {"padding": 1}), (7, 2, {"dilation": 3})],
+)
+def test_pixel_use_is_counted(n, f, how):
+    uses = np.zeros((n, n))
+    for row in range(n):
+        for column in range(n):  # each output that a single bright pixel shows in is a use of it
+            image = np.zeros((n, n))
+            image[row, column] = 1
+            uses[row, column] = convolve_by_loops(image, np.ones((f, f)), **how).sum()
+    np.testing.assert_array_equal(rules.pixel_use(n, f, **how), uses)
+
+
 def test_sizes():
     assert output_size(6, 3) == 4
     assert output_size(6, 3, padding=1) == 6
@@ -246,6 +293,8 @@ def test_sizes():
         (lambda: output_size(4, 5), "does not fit"),
         (lambda: output_size(4, 3, stride=0), "stride 0"),
         (lambda: output_size(4, 3, padding=-1), "padding -1"),
+        (lambda: output_size(4, 3, dilation=0), "dilation 0"),
+        (lambda: output_size(4, 3, dilation=2), "does not fit"),
         (lambda: rules.same_padding(4), "no whole number"),
         (lambda: convolve(jnp.ones((1, 5, 5, 2)), jnp.ones((3, 3, 2, 1)), form="matmul"), "1x1"),
         (lambda: convolve(jnp.ones((1, 5, 5, 2)), jnp.ones((3, 3, 3, 1))), "equally deep"),

@@ -6,10 +6,10 @@ import functools
 from types import MappingProxyType
 from typing import Any
 
-import flax.linen as nn
 import jax
 import numpy as np
 
+from ngjax.models.chain import Chain
 from ngjax.models.layers import Conv
 from ngjax.models.lenet import LeNet5
 from ngjax.models.mlp import MLP
@@ -17,20 +17,6 @@ from ngjax.models.table import Row, layer_table
 from ngjax.ops.activations import relu
 from ngjax.ops.convolve import convolve, output_size, same_padding
 from ngjax.ops.pool import max_pool
-
-
-class Chain(nn.Module):
-    """Layers one behind the other, for the table; the names of the rows are ours."""
-
-    layers: tuple[Conv, ...]
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
-        """Maps x to the last activation and all of them."""
-        out = {}
-        for i, layer in enumerate(self.layers):
-            x = out[f"layers_{i}"] = layer(x)
-        return x, out
 
 
 def _table(shape: tuple[int, ...], *layers: Conv) -> list[Row]:

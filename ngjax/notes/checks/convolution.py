@@ -14,11 +14,13 @@ from ngjax.ops.convolve import (
     convolve,
     convolve_by_loops,
     output_size,
+    pixel_use,
     same_padding,
     true_convolution,
     window,
 )
 from ngjax.ops.convolve_forms import FORMS
+from ngjax.ops.edges import HORIZONTAL, SCHARR, SOBEL, VERTICAL
 from ngjax.ops.pool import max_pool
 from ngjax.optim import Optimizer
 
@@ -30,10 +32,6 @@ IMAGE = (
     (4, 2, 1, 6, 2, 8),
     (2, 4, 5, 2, 3, 9),
 )
-VERTICAL = ((1, 0, -1),) * 3
-HORIZONTAL = ((1, 1, 1), (0, 0, 0), (-1, -1, -1))
-SOBEL = ((1, 0, -1), (2, 0, -2), (1, 0, -1))
-SCHARR = ((3, 0, -3), (10, 0, -10), (3, 0, -3))
 WIDE = (
     (2, 3, 7, 4, 6, 2, 9),
     (6, 6, 9, 8, 7, 4, 3),
@@ -98,8 +96,7 @@ def _learnt() -> bool:
 
 def _uses() -> Any:
     """How often a corner and a middle pixel of 6x6 are read by a 3x3 filter."""
-    total = jax.jit(jax.grad(lambda image: convolve(image, np.ones((3, 3, 1, 1)), padding=0).sum()))
-    reads = total(np.ones((1, 6, 6, 1)))[0, :, :, 0]
+    reads = pixel_use(6, 3)
     return [reads[0, 0], reads[2, 3]]
 
 
