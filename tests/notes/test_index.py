@@ -10,7 +10,6 @@ from ngjax.notes import index
 BY_NAME = {term.name: term for term in index.terms()}
 CHAPTER_3_ENDS = 30  # page
 TO_COME = {  # of chapters 4 and 5; a term that gets its entry point leaves this list
-    "AlexNet",
     "anchor boxes",
     "bounding box",
     "content image",
@@ -20,7 +19,6 @@ TO_COME = {  # of chapters 4 and 5; a term that gets its entry point leaves this
     "face verification",
     "generated image",
     "Gram matrix",
-    "inception network",
     "intersection over union",
     "landmarks",
     "localization",
@@ -28,10 +26,7 @@ TO_COME = {  # of chapters 4 and 5; a term that gets its entry point leaves this
     "neural style transfer",
     "non-max suppression",
     "object detection",
-    "one by one convolution",
-    "ResNet",
     "Scharr filter",
-    "short cuts",
     "sliding windows detection",
     "Sobel filter",
     "sparsity of connections",

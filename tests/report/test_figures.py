@@ -262,3 +262,18 @@ def test_no_pyplot_and_nothing_heavy_at_import():
 
 def test_a_blank_figure_has_the_size_asked_for():
     assert blank(2.0, 3.0).get_size_inches().tolist() == [3.0, 2.0]
+
+
+def test_predictions_show_the_mistakes_first():
+    images = np.zeros((6, 4, 4, 1), np.uint8)
+    figure = figures.predictions(images, [0, 1, 1, 0, 1, 0], [0, 1, 0, 0, 0, 0], "ab", shown=4)
+    assert [ax.get_title("center") for ax in figure.axes] == ["b (a)", "b (a)", "a (a)", "b (b)"]
+    assert share(pixels(figure), PALETTE[1]) > 0
+
+
+def test_feature_maps_have_a_row_a_layer_and_its_own_scale():
+    volume = np.arange(32.0).reshape(4, 4, 2)
+    figure = figures.feature_maps({"conv1": volume, "pool1": 1000 * volume[::2, ::2, :1]}, count=2)
+    assert [len(ax.images) for ax in figure.axes] == [1, 1, 1]
+    assert [ax.get_ylabel() for ax in figure.axes] == ["conv1\n4x4x2", "", "pool1\n2x2x1"]
+    assert [ax.images[0].get_clim() for ax in figure.axes] == [(0, 31), (0, 31), (0, 20000)]

@@ -3,7 +3,7 @@
 from ngjax.report.figures.canvas import PALETTE, colours, save, style
 from ngjax.report.figures.charts import bars, confusion, contour_paths, heatmap
 from ngjax.report.figures.curves import curves, lines
-from ngjax.report.figures.pictures import filters, image_grid
+from ngjax.report.figures.pictures import feature_maps, filters, image_grid, predictions
 from ngjax.report.figures.scatter import points
 
 __all__ = [
@@ -13,11 +13,13 @@ __all__ = [
     "confusion",
     "contour_paths",
     "curves",
+    "feature_maps",
     "filters",
     "heatmap",
     "image_grid",
     "lines",
     "points",
+    "predictions",
     "save",
     "style",
 ]
