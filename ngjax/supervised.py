@@ -183,7 +183,7 @@ def task(
 def activations(
     model: nn.Module, task: Task, params: Params, extra: Any, inputs: Array
 ) -> dict[str, Array]:
-    """What each layer of a Linen network makes of examples, by name, outside training.
+    """What each layer of a Linen network makes of examples, in its order, outside training.
 
     Args:
         model: as it was given to `linen`.
@@ -195,4 +195,12 @@ def activations(
     numbers = task.constants["scale"]
     x = normalise(jnp.asarray(inputs, jnp.float32), numbers["mu"], numbers["sigma"])
     x = x.astype(jax.tree.leaves(params)[0].dtype)
-    return jax.jit(model.apply)({"params": params, **extra}, x)[1]
+    order: list[str] = []
+
+    def made(variables: Any, x: Array) -> dict[str, Array]:
+        out = model.apply(variables, x)[1]
+        order.extend(out)  # trees that leave a compiled function are sorted by name
+        return out
+
+    found = jax.jit(made)({"params": params, **extra}, x)
+    return {name: found[name] for name in order}

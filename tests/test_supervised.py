@@ -143,3 +143,19 @@ def test_activations_are_those_of_the_scaled_inputs():
     want = (x - stats["mean"][None]) / np.sqrt(stats["var"][None] + 1e-5)
     want = want * state.params["bn"]["scale"][None] + state.params["bn"]["bias"][None]
     np.testing.assert_allclose(found["bn"], want, rtol=1e-4, atol=1e-5)
+
+
+def test_activations_come_in_the_order_of_the_layers():
+    class Layers(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            z = Dense(3, name="z")(x)
+            return z, {"z": z, "b": -z, "a": z + 1}
+
+    held, _ = wine()
+    task = supervised.task(
+        held, supervised.linen(Layers(), held), optim.Optimizer(), supervised.classify
+    )
+    params, extra = task.init(jax.random.key(0))
+    found = supervised.activations(Layers(), task, params, extra, held.test.inputs[:2])
+    assert list(found) == ["z", "b", "a"]

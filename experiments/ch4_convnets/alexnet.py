@@ -35,9 +35,9 @@ FULL = (227, 227, 3)
 LEARNED = 0.25  # training error at which the paper's figure 1 compares ReLU and tanh
 ARMS = {
     "relu": (),
-    "tanh": ("activation=tanh",),
+    "tanh": ("activation=tanh", "optimizer.learning_rate=0.3"),  # each its own rate, as there
     "two-groups": ("groups=2",),
-    "no-dropout": ("dropout=0",),
+    "dropout": ("dropout=0.5",),
     "response-norm": ("response_norm=true",),
 }
 
@@ -51,12 +51,12 @@ class Config:
     groups: int = 1  # 2: the maps of conv2, 4 and 5 in two halves, as on the paper's two GPUs
     response_norm: bool = False  # local response normalisation after conv1 and conv2
     width: float = 0.5  # factor of the small network's filters and units
-    dropout: float = 0.5  # share of units dropped before fc6 and fc7 in training
+    dropout: float = 0.0  # share of units dropped before fc6 and fc7 in training; the paper: 0.5
     field: int = 32  # pixels a side that smaller images are brought to
     shift: int = 2  # pixels that a training image is moved by at most, either way
     flip: bool = False  # exchange left and right in one case of two; not for digits
     data: data.Data = data.Data(name="digits")
-    optimizer: optim.Optimizer = optim.Optimizer(rule="momentum", learning_rate=0.2)
+    optimizer: optim.Optimizer = optim.Optimizer(rule="momentum", learning_rate=0.08)
     run: Run = Run(epochs=12, batch_size=64)
 
     def __post_init__(self) -> None:

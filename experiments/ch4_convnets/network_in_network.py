@@ -51,7 +51,7 @@ class Config:
     flip: bool = False  # exchange left and right in one case of two; not for digits
     data: data.Data = data.Data(name="digits")
     optimizer: optim.Optimizer = optim.Optimizer(rule="adam", learning_rate=4e-3, schedule="cosine")
-    run: Run = Run(epochs=20, batch_size=64)
+    run: Run = Run(epochs=30, batch_size=64)
 
     def __post_init__(self) -> None:
         """Refuse what no network can be."""
@@ -191,13 +191,14 @@ def figures(results: Results) -> Iterator[Picture]:
 
     arm = results.only
     held, (module, _) = prepared(arm.config), network(arm.config)
-    images = held.test.inputs[:SHOWN]
+    chosen = np.unique(held.test.targets, return_index=True)[1][:SHOWN]  # the first of a class
+    images = held.test.inputs[chosen]
     maps = supervised.activations(module, arm.task, arm.params, arm.state.extra, images)
     last = np.asarray(maps["cccp6"], np.float64)  # [SHOWN, H, W, K]
     low, high = last.min((1, 2, 3), keepdims=True), last.max((1, 2, 3), keepdims=True)
     shade = (last - low) / np.maximum(high - low, 1e-12)
     tiles, titles = [], []
-    for image, row, truth in zip(images, shade, held.test.targets, strict=False):
+    for image, row, truth in zip(images, shade, held.test.targets[chosen], strict=True):
         tiles += [image / 255.0, *np.moveaxis(row, -1, 0)]
         titles += [f"is {held.classes[truth]}", *held.classes]
     yield Picture(

@@ -18,6 +18,12 @@ paper's rate of 0.1 is 1.0; one mean for all pixels is subtracted, the paper has
         --optimizer.l2=1e-4 --optimizer.schedule=manual --optimizer.manual=82:0.1,123:0.01 \
         --run.batch_size=128 --run.steps=64000
 
+Fashion-MNIST, a small one on two host devices:
+
+    python launch.py --experiment=resnet --arms=residual --data.name=fashion_mnist --data.dev=0 \
+        --shallow=14 --width=1 --field=28 --shift=2 --flip=true --devices=2 \
+        --optimizer.learning_rate=1.0 --optimizer.l2=1e-4 --run.batch_size=128 --run.epochs=8
+
 ImageNet's networks, laid out:
 
     python launch.py --experiment=resnet --mode=table --size=full --shallow=18 --deep=50
@@ -26,6 +32,7 @@ ImageNet's networks, laid out:
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import re
 from collections.abc import Iterator
@@ -69,8 +76,10 @@ class Config:
     shift: int = 1  # pixels that a training image is moved by at most, either way
     flip: bool = False  # exchange left and right in one case of two
     data: data.Data = data.Data(name="digits")
-    optimizer: optim.Optimizer = optim.Optimizer(rule="momentum", learning_rate=0.5)
-    run: Run = Run(epochs=8, batch_size=64)
+    optimizer: optim.Optimizer = optim.Optimizer(
+        rule="momentum", learning_rate=0.5, schedule="cosine"
+    )
+    run: Run = Run(epochs=10, batch_size=64)
 
     def __post_init__(self) -> None:
         """Refuse what no network can be."""
@@ -127,6 +136,7 @@ def at_start(params: Params) -> Params:
     return jax.tree.unflatten(tree, drawn)
 
 
+@functools.lru_cache(maxsize=2)
 def gradient_sizes(arm: Arm) -> dict[str, float]:
     """||dJ/dW|| / ||W|| of the first convolution and of each block's first, before training."""
     task, slot = arm.task, jnp.arange(EXAMPLES)
@@ -158,13 +168,19 @@ def place(part: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", part)]
 
 
+def late_loss(arm: Arm) -> float:
+    """The training loss, averaged over the last tenth of what was logged."""
+    values = arm.history("train/loss")[1]
+    return float(values[-max(1, len(values) // 10) :].mean())
+
+
 def deeper_is_worse_when_plain(results: Results) -> tuple[bool, str]:
     """Notes 4.9: a deeper plain net has the higher training error, a deeper residual one not.
 
     The deep residual net's training loss is to lie nearer to the shallow one's than the plain
     net's: at most a tenth of the plain nets' loss by depth.
     """
-    loss = {name: results[name]["train/loss"] for name in ARMS}
+    loss = {name: late_loss(results[name]) for name in ARMS}
     told = ", ".join(f"{name} {value:.4f}" for name, value in loss.items())
     plain = loss["plain-deep"] - loss["plain"]
     residual = loss["residual-deep"] - loss["residual"]
@@ -173,7 +189,7 @@ def deeper_is_worse_when_plain(results: Results) -> tuple[bool, str]:
 
 def short_cuts_train_deeper(results: Results) -> tuple[bool, str]:
     """Notes 4.9: at the same depth the net with short cuts trains better than the plain one."""
-    plain, residual = (results[name]["train/loss"] for name in ("plain-deep", "residual-deep"))
+    plain, residual = (late_loss(results[name]) for name in ("plain-deep", "residual-deep"))
     depth = results["residual-deep"].config.depth
     return residual < plain, f"{depth} layers: training loss {residual:.4f}, plain {plain:.4f}"
 
@@ -225,13 +241,20 @@ def figures(results: Results) -> Iterator[Picture]:
     """Degradation, gradients by layer, filters, maps, mistakes."""
     from ngjax.report import figures as draw
 
-    yield Picture(
-        "depth",
-        "Plain and residual, shallow and deep: the training loss is what the notes speak of.",
-        draw.curves(
-            {name: arm.rows for name, arm in results.items()}, ["train/loss"], log=["loss"]
-        ),
-    )
+    depths = [results.only.config.shallow, results.only.config.deep]
+    if set(ARMS) <= set(results):
+        loss = {name: late_loss(results[name]) for name in ARMS}
+        yield Picture(
+            "depth",
+            "The notes' picture: training loss in the end by the number of layers.",
+            draw.lines(
+                depths,
+                {kind: [loss[kind], loss[f"{kind}-deep"]] for kind in ("plain", "residual")},
+                xlabel="layers",
+                ylabel="training loss",
+                log_y=True,
+            ),
+        )
     deep = {name: arm for name, arm in results.items() if arm.config.use == "deep"}
     if len(deep) > 1:
         sizes = {name: list(gradient_sizes(arm).values()) for name, arm in deep.items()}

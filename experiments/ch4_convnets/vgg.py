@@ -48,7 +48,7 @@ class Config:
     layers: Literal[11, 13, 16, 19] = 16  # of the full network
     depth: Literal["small5", "small8", "small11"] = "small8"  # of the small one, likewise
     side: int = 3  # of the filters
-    width: float = 0.25  # factor of the small network's filters and units
+    width: float = 0.5  # factor of the small network's filters and units
     batch_norm: bool = False  # normalise behind every convolution; not in the paper
     dropout: float = 0.2  # share of units dropped behind the full connections in training
     field: int = 16  # pixels a side that smaller images are brought to
@@ -56,7 +56,7 @@ class Config:
     flip: bool = False  # exchange left and right in one case of two; not for digits
     data: data.Data = data.Data(name="digits")
     optimizer: optim.Optimizer = optim.Optimizer(rule="adam", learning_rate=2e-3, schedule="cosine")
-    run: Run = Run(epochs=15, batch_size=64)
+    run: Run = Run(epochs=30, batch_size=64)
 
     def __post_init__(self) -> None:
         """Refuse what no network can be."""

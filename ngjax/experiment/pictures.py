@@ -34,8 +34,8 @@ def image_network(
     )
     yield Picture(
         f"filters-{arm.name}",
-        f"The filters that the first convolution of arm {arm.name} learned: a column a filter, "
-        "red where positive, blue where negative; of colour images, in colour.",
+        f"The filters that the first convolution of arm {arm.name} learned: red where positive, "
+        "blue where negative; those of colour images in colour.",
         draw.filters(first),
     )
     image = batch["inputs"][:1]
