@@ -18,6 +18,7 @@ import numpy as np
 from flax import linen as nn
 
 from ngjax import data, losses, metrics, optim
+from ngjax.models.layers import Dropout
 from ngjax.ops.normalise import normalise, standardise
 from ngjax.types import Array, Aux, Batch, Context, Metrics, Params, Sum, Task
 
@@ -42,6 +43,20 @@ def no_keywords(batch: Batch, context: Context) -> Mapping[str, Any]:
     """The network's call takes its inputs alone."""
     del batch, context
     return {}
+
+
+def training(batch: Batch, context: Context) -> Mapping[str, Any]:
+    """The network's call is told whether it trains: batch normalisation asks."""
+    del batch
+    return {"train": context.train}
+
+
+def training_with_dropout(batch: Batch, context: Context) -> Mapping[str, Any]:
+    """Likewise, and in training the network drops units at the rate hyper["dropout"]."""
+    if not context.train:
+        return {"train": False}
+    dropout = Dropout(context.key, batch["slot"], context.hyper["dropout"])
+    return {"train": True, "dropout": dropout}
 
 
 def linen(
@@ -163,3 +178,29 @@ def task(
         constants={**data.constants(held), "scale": scaling(held, scale)},
         predict=lambda params, extra, batch, context: outputs(params, extra, batch, context)[0],
     )
+
+
+def activations(
+    model: nn.Module, task: Task, params: Params, extra: Any, inputs: Array
+) -> dict[str, Array]:
+    """What each layer of a Linen network makes of examples, in its order, outside training.
+
+    Args:
+        model: as it was given to `linen`.
+        task: of `task`, whose scale the inputs get.
+        params: weights.
+        extra: batch statistics and the like.
+        inputs: [B, ...], not scaled.
+    """
+    numbers = task.constants["scale"]
+    x = normalise(jnp.asarray(inputs, jnp.float32), numbers["mu"], numbers["sigma"])
+    x = x.astype(jax.tree.leaves(params)[0].dtype)
+    order: list[str] = []
+
+    def made(variables: Any, x: Array) -> dict[str, Array]:
+        out = model.apply(variables, x)[1]
+        order.extend(out)  # trees that leave a compiled function are sorted by name
+        return out
+
+    found = jax.jit(made)({"params": params, **extra}, x)
+    return {name: found[name] for name in order}

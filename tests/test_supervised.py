@@ -101,3 +101,61 @@ def test_bytes_reach_the_network_as_scaled_floats():
     context = Context(None, 0, {}, jax.tree.map(jnp.asarray, task.constants))
     assert task.predict(params, extra, batch, context).shape == (4, 10)
     assert seen["x"].dtype == jnp.bfloat16 and seen["x"].max() == 1
+
+
+class Dropped(nn.Module):
+    """An image's first layer after dropout, and its activations by name."""
+
+    @nn.compact
+    def __call__(self, x, *, train=False, dropout=None):
+        a = x if dropout is None else dropout(1, x)
+        z = Dense(3, name="out")(a)
+        return z, {"in": a, "out": z}
+
+
+def test_dropout_is_of_training_alone_and_its_rate_is_a_traced_scalar():
+    held = data.load(data.Data(name="wine"))
+    network = supervised.linen(Dropped(), held, supervised.training_with_dropout)
+    params, extra = network.init(jax.random.key(0))
+    batch = {"inputs": jnp.ones((4, 13)), "slot": jnp.arange(4)}
+
+    def outputs(train, rate):
+        context = Context(jax.random.key(1), 0, {"dropout": rate}, train=train)
+        return np.asarray(network.apply(params, extra, batch, context)[0])
+
+    plain = outputs(train=False, rate=0.5)
+    assert (plain == plain[:1]).all()
+    np.testing.assert_allclose(outputs(train=True, rate=0.0), plain, rtol=1e-6)
+    dropped = outputs(train=True, rate=0.5)
+    assert np.abs(dropped - plain).max() > 1e-3
+    assert np.unique(dropped[:, 0]).size == 4, "every slot draws its own"
+
+
+def test_activations_are_those_of_the_scaled_inputs():
+    held, task = wine()
+    run = Run(steps=3, batch_size=32)
+    state = fit(Program(task, run, dev.select(1)), 0).state
+    found = supervised.activations(
+        Normalised(3), task, state.params, state.extra, held.test.inputs[:5]
+    )
+    stats = state.extra["batch_stats"]["bn"]
+    x = supervised.scaled(held, "test")[:5]
+    want = (x - stats["mean"][None]) / np.sqrt(stats["var"][None] + 1e-5)
+    want = want * state.params["bn"]["scale"][None] + state.params["bn"]["bias"][None]
+    np.testing.assert_allclose(found["bn"], want, rtol=1e-4, atol=1e-5)
+
+
+def test_activations_come_in_the_order_of_the_layers():
+    class Layers(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            z = Dense(3, name="z")(x)
+            return z, {"z": z, "b": -z, "a": z + 1}
+
+    held, _ = wine()
+    task = supervised.task(
+        held, supervised.linen(Layers(), held), optim.Optimizer(), supervised.classify
+    )
+    params, extra = task.init(jax.random.key(0))
+    found = supervised.activations(Layers(), task, params, extra, held.test.inputs[:2])
+    assert list(found) == ["z", "b", "a"]

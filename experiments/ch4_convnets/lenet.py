@@ -30,7 +30,6 @@ from ngjax.types import Task
 PRINTED = (208, 416, 48001, 10081, 841)  # the notes' parameters of conv1 ... softmax
 RIGHT = (608, 3216, 48120, 10164, 850)
 TINTS = {"1998": 1, "notes": 3}  # input channels of each variant
-SHOWN = 40  # pictures in a figure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,25 +48,6 @@ class Config:
             raise ValueError(f"shift: must be in 0 ... {SIDE - 1}, got {self.shift}")
 
 
-def field(images: np.ndarray) -> np.ndarray:
-    """Images of any side up to 32 in the middle of a 32x32 field, as the paper has them.
-
-    Small ones are first enlarged by the largest whole factor that fits: 8x8 digits fill the field,
-    28x28 ones get a border of two pixels.
-
-    Args:
-        images: uint8 [m, H, W, C].
-
-    Returns:
-        uint8 [m, 32, 32, C].
-    """
-    zoom = max(1, SIDE // max(images.shape[1:3]))
-    images = images.repeat(zoom, axis=1).repeat(zoom, axis=2)
-    over = [SIDE - side for side in images.shape[1:3]]  # negative sides are the model's to refuse
-    border = [(max(0, o) // 2, max(0, o) - max(0, o) // 2) for o in over]
-    return np.pad(images, ((0, 0), *border, (0, 0)))
-
-
 def tinted(images: np.ndarray, channels: int) -> np.ndarray:
     """Grey to three equal channels, colour to their mean, or as they are."""
     if images.shape[-1] == channels:
@@ -76,19 +56,15 @@ def tinted(images: np.ndarray, channels: int) -> np.ndarray:
     return grey.repeat(channels, axis=-1)  # [m, H, W, channels]
 
 
-def shifter(most: int) -> data.Augment | None:
-    """Moves an image by up to `most` pixels, its edge repeated by zeros (notes 2.2.1)."""
-    return (lambda key, image: data.random_crop(key, image, most)) if most else None
-
-
 def build(config: Config) -> Task:
     """The Task."""
     held = data.load(config.data, kinds=("images",))
-    held = data.changed(held, lambda images: tinted(field(images), TINTS[config.variant]))
-    network = supervised.linen(LeNet5(config.variant, classes=len(held.classes)), held)
-    return supervised.task(
-        held, network, config.optimizer, supervised.classify, augment=shifter(config.shift)
+    held = data.changed(
+        held, lambda images: tinted(data.field(images, SIDE), TINTS[config.variant])
     )
+    network = supervised.linen(LeNet5(config.variant, classes=len(held.classes)), held)
+    augment = data.shift_and_flip(config.shift)
+    return supervised.task(held, network, config.optimizer, supervised.classify, augment=augment)
 
 
 def network(config: Config) -> tuple[LeNet5, tuple[int, ...]]:
@@ -128,14 +104,12 @@ def figures(results: Results) -> Iterator[Picture]:
     for name, arm in results.items():
         z, batch = arm.predict("test")
         guess, truth = z.argmax(-1), batch["targets"]
-        wrong = guess != truth
-        order = np.argsort(~wrong, kind="stable")[:SHOWN]  # mistakes first
         classes = data.load(arm.config.data).classes
-        titles = [f"{classes[guess[i]]} ({classes[truth[i]]})" for i in order]
         yield Picture(
             f"predictions-{name}",
-            f"Test images, the {int(wrong.sum())} mistakes of arm {name} first: read as (is).",
-            draw.image_grid(batch["inputs"][order], titles, wrong=wrong[order]),
+            f"Test images, the {int((guess != truth).sum())} mistakes of arm {name} first: "
+            "read as (is).",
+            draw.predictions(batch["inputs"], guess, truth, classes),
         )
         first = "c1" if arm.config.variant == "1998" else "conv1"
         yield Picture(

@@ -1,11 +1,11 @@
 """Data: the catalogue of sets, their readers, splits, sources for the engine, vocabularies."""
 
-from ngjax.data.augment import crop_and_flip, horizontal_flip, random_crop
+from ngjax.data.augment import crop_and_flip, horizontal_flip, random_crop, shift_and_flip
 from ngjax.data.catalogue import entry, names
 from ngjax.data.dataset import Data, Dataset, Human, Split, changed
 from ngjax.data.embedded import photograph, photograph_names
-from ngjax.data.image import read_image
-from ngjax.data.load import human_level, load
+from ngjax.data.image import field, read_image
+from ngjax.data.load import human_level, load, load_images
 from ngjax.data.sources import Augment, constants, fetched, resident, residents
 from ngjax.data.split import hold_out
 from ngjax.data.streams import streams, windows
@@ -25,10 +25,12 @@ __all__ = [
     "crop_and_flip",
     "entry",
     "fetched",
+    "field",
     "hold_out",
     "horizontal_flip",
     "human_level",
     "load",
+    "load_images",
     "names",
     "photograph",
     "photograph_names",
@@ -36,6 +38,7 @@ __all__ = [
     "read_image",
     "resident",
     "residents",
+    "shift_and_flip",
     "streams",
     "windows",
 ]

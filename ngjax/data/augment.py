@@ -47,3 +47,18 @@ def crop_and_flip(padding: int) -> Augment:
         (key, image [H, W, C]) -> image [H, W, C].
     """
     return functools.partial(_crop_and_flip, padding=padding)
+
+
+def shift_and_flip(shift: int, flip: bool = False) -> Augment | None:
+    """What the knobs of a topic ask for: `random_crop` by `shift` pixels, then `horizontal_flip`.
+
+    Args:
+        shift: pixels that an image is moved by at most, either way; 0: none.
+        flip: exchange left and right in one case of two; never for digits.
+
+    Returns:
+        (key, image [H, W, C]) -> image [H, W, C]; None where nothing is asked for.
+    """
+    if flip:
+        return crop_and_flip(shift) if shift else horizontal_flip
+    return functools.partial(random_crop, padding=shift) if shift else None

@@ -1,4 +1,4 @@
-"""One picture: read it safely as RGB, bring it to a size."""
+"""Pictures: read one safely as RGB, bring one or many to a size."""
 
 from __future__ import annotations
 
@@ -85,3 +85,22 @@ def resize(images: np.ndarray, size: int) -> np.ndarray:
         picture = np.asarray(square(Image.fromarray(pixels[..., 0] if grey else pixels), size))
         scaled[i] = picture[..., None] if grey else picture
     return scaled
+
+
+def field(images: np.ndarray, side: int) -> np.ndarray:
+    """Images in the middle of a field of side x side, as LeCun et al. (1998) have their digits.
+
+    Small ones are first enlarged by the largest whole factor that fits: in a field of 32, 8x8
+    digits fill it and 28x28 ones get a border of two pixels. A side that is longer stays as it is.
+
+    Args:
+        images: uint8 [m, H, W, C].
+        side: of the field, 1 or more.
+
+    Returns:
+        uint8 [m, side, side, C].
+    """
+    zoom = max(1, side // max(images.shape[1:3]))
+    images = images.repeat(zoom, axis=1).repeat(zoom, axis=2)
+    over = [max(0, side - own) for own in images.shape[1:3]]
+    return np.pad(images, ((0, 0), *((o // 2, o - o // 2) for o in over), (0, 0)))

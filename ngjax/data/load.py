@@ -9,9 +9,9 @@ from collections.abc import Callable
 import numpy as np
 
 from ngjax.data.catalogue import entry
-from ngjax.data.dataset import Data, Dataset, Human, Parts, Split, take
+from ngjax.data.dataset import Data, Dataset, Human, Parts, Split, changed, take
 from ngjax.data.fetch import locate
-from ngjax.data.image import resize
+from ngjax.data.image import field, resize
 from ngjax.data.split import held_counts, hold_out
 from ngjax.types import UserError
 
@@ -76,6 +76,29 @@ def human_level(config: Data) -> Human | None:
     if config.human_error is not None:
         return Human(config.human_error, "--data.human_error")
     return entry(config.name).human
+
+
+def load_images(config: Data, *, at_least: int, exactly: int = 0) -> Dataset:
+    """`load` for a network that wants images of some size: small ones are laid into a `field`.
+
+    Args:
+        config: which set, and how it is split.
+        at_least: side of the field.
+        exactly: the one side that the network reads, in place of a field; 0: any.
+
+    Raises:
+        UserError: as `load`; images of another side than the one.
+    """
+    held = load(config, kinds=("images",))
+    if not exactly:
+        return changed(held, lambda images: field(images, at_least))
+    if held.train.inputs.shape[1:3] != (exactly, exactly):
+        sides = "x".join(map(str, held.train.inputs.shape[1:3]))
+        raise UserError(
+            f"--data.size: the network reads {exactly}x{exactly} images, not {sides}; "
+            f"give --data.size={exactly}"
+        )
+    return held
 
 
 def _each(parts: Parts, change: Callable[[Split], Split]) -> Parts:

@@ -20,7 +20,7 @@ from typing import Any
 import flax.linen as nn
 
 from ngjax.models.layers import Conv, Dense, Dropout
-from ngjax.ops.activations import relu
+from ngjax.ops.activations import ACTIVATIONS
 from ngjax.ops.initializers import xavier
 from ngjax.ops.local_response import local_response_normalise
 from ngjax.ops.pool import max_pool
@@ -57,6 +57,7 @@ class AlexNet(nn.Module):
         classes: outputs K.
         width: factor of all filters and units.
         groups: 2 splits the maps as over the paper's two GPUs.
+        activation: of all layers: "relu", or "tanh", which the paper compares with it.
         response_norm: local response normalisation after conv1 and conv2, as in the paper.
         form: how convolutions are computed (`ngjax.ops.convolve`).
         dtype: type of the computation.
@@ -66,6 +67,7 @@ class AlexNet(nn.Module):
     classes: int = 1000
     width: float = 1.0
     groups: int = 1
+    activation: str = "relu"
     response_norm: bool = False
     form: str = "auto"
     dtype: Any = None
@@ -82,7 +84,7 @@ class AlexNet(nn.Module):
         del train  # nothing in it knows training but dropout
         if self.variant not in VARIANTS:
             raise UserError(f"AlexNet: variant {self.variant!r}: use {', '.join(VARIANTS)}")
-        variant, out = VARIANTS[self.variant], {}
+        variant, out, g = VARIANTS[self.variant], {}, ACTIVATIONS[self.activation][0]
         side, stride, padding = variant.first
         sides = {1: (side, stride, padding), 2: (variant.second, 1, "SAME")}
         a = x
@@ -102,7 +104,7 @@ class AlexNet(nn.Module):
                 dtype=self.dtype,
                 name=f"conv{layer}",
             )
-            a = out[f"conv{layer}"] = relu(conv(a))  # [B, 55, 55, 96] ... [B, 13, 13, 256]
+            a = out[f"conv{layer}"] = g(conv(a))  # [B, 55, 55, 96] ... [B, 13, 13, 256]
             if self.response_norm and layer in NORMALISED:
                 a = out[f"norm{layer}"] = local_response_normalise(a)
             if layer in POOLED:
@@ -111,7 +113,7 @@ class AlexNet(nn.Module):
         for layer in (6, 7):
             a = a if dropout is None else dropout(layer, a)
             dense = Dense(scaled(variant.units), dtype=self.dtype, name=f"fc{layer}")
-            a = out[f"fc{layer}"] = relu(dense(a))  # [B, 4096]
+            a = out[f"fc{layer}"] = g(dense(a))  # [B, 4096]
         head = Dense(self.classes, kernel_init=xavier(), dtype=self.dtype, name="fc8")
         out["fc8"] = head(a)  # [B, K]
         return out["fc8"], out

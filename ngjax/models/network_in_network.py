@@ -34,12 +34,15 @@ class NetworkInNetwork(nn.Module):
     Attributes:
         classes: outputs K.
         width: factor of all filters.
+        cascade: side of the two convolutions behind every first one: 1 as in the paper, or another
+            that it is compared with; 0 leaves them out but for the last, which makes the scores.
         form: how convolutions are computed (`ngjax.ops.convolve`).
         dtype: type of the computation.
     """
 
     classes: int = 10
     width: float = 1.0
+    cascade: int = 1
     form: str = "auto"
     dtype: Any = None
 
@@ -49,15 +52,16 @@ class NetworkInNetwork(nn.Module):
     ) -> tuple[Array, dict[str, Array]]:
         """Maps images [B, 32, 32, C] to (logits [B, K], activations by name)."""
         del train  # nothing in it knows training but dropout
-        a, out, cascade = x, {}, 0
+        a, out, number = x, {}, 0
         for stage, (side, *filters) in enumerate(STAGES, 1):
             for place, count in enumerate(filters):
-                cascade += bool(place)
-                name = f"cccp{cascade}" if place else f"conv{stage}"
+                number += bool(place)
+                name = f"cccp{number}" if place else f"conv{stage}"
+                if place and not self.cascade and count is not None:
+                    continue
                 units = self.classes if count is None else max(1, round(self.width * count))
-                layer = Conv(
-                    units, 1 if place else side, form=self.form, dtype=self.dtype, name=name
-                )
+                f = (self.cascade or 1) if place else side
+                layer = Conv(units, f, form=self.form, dtype=self.dtype, name=name)
                 a = layer(a)  # [B, H, W, units]
                 a = out[name] = a if count is None else relu(a)
             if stage < len(STAGES):

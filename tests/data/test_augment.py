@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ngjax.data import crop_and_flip, horizontal_flip, random_crop
+from ngjax.data import crop_and_flip, horizontal_flip, random_crop, shift_and_flip
 
 IMAGE = np.arange(1, 5 * 6 * 2 + 1, dtype=np.uint8).reshape(5, 6, 2)
 KEYS = jax.random.split(jax.random.key(0), 600)
@@ -52,3 +52,23 @@ def test_crop_and_flip_are_independent():
 def test_a_function_of_the_key():
     one, two = (crop_and_flip(2)(KEYS[7], jnp.array(IMAGE)) for _ in range(2))
     np.testing.assert_array_equal(one, two)
+
+
+def moved(key, image):
+    return random_crop(key, image, 2)
+
+
+@pytest.mark.parametrize(
+    ("shift", "flip", "same"),
+    [(2, False, moved), (0, True, horizontal_flip), (2, True, crop_and_flip(2))],
+)
+def test_shift_and_flip_is_what_its_knobs_ask_for(shift, flip, same):
+    image = jnp.arange(1.0, 17).reshape(4, 4, 1)
+    augment = shift_and_flip(shift, flip)
+    for seed in range(8):
+        key = jax.random.key(seed)
+        np.testing.assert_array_equal(augment(key, image), same(key, image))
+
+
+def test_nothing_asked_for_is_no_augmentation():
+    assert shift_and_flip(0) is None

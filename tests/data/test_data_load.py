@@ -5,7 +5,7 @@ import numpy as np
 import official_formats as write
 import pytest
 
-from ngjax.data import Data, catalogue, load
+from ngjax.data import Data, catalogue, load, load_images
 from ngjax.data.catalogue import entry
 from ngjax.types import UserError
 
@@ -138,3 +138,16 @@ def test_mistakes(config, message, monkeypatch):
 def test_config_names_the_field_that_is_wrong(field, value):
     with pytest.raises(ValueError, match=f"^{field}"):
         Data(**{field: value})
+
+
+def test_small_images_are_laid_into_a_field():
+    held, small = load_images(Data(), at_least=19), load(Data())
+    assert held.test.inputs.shape == (359, 19, 19, 1)  # 8 twice is 16, then a border
+    np.testing.assert_array_equal(held.test.inputs[:, 1:17:2, 1:17:2], small.test.inputs)
+    np.testing.assert_array_equal(held.train.targets, small.train.targets)
+
+
+def test_a_network_of_one_size_takes_that_size_alone():
+    assert load_images(Data(size=9), at_least=32, exactly=9).dev.inputs.shape[1:] == (9, 9, 1)
+    with pytest.raises(UserError, match=r"reads 224x224 images, not 8x8; give --data.size=224"):
+        load_images(Data(), at_least=32, exactly=224)

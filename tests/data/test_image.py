@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ngjax.data.image import read_image, resize
+from ngjax.data.image import field, read_image, resize
 
 
 def test_grey_becomes_three_equal_channels(tmp_path):
@@ -50,3 +50,28 @@ def test_resize_of_an_array(channels):
     assert halved.dtype == np.uint8
     assert abs(halved[0].mean() - images[0].mean()) < 5
     assert resize(images, 8) is images
+
+
+@pytest.mark.parametrize(
+    ("side", "of", "zoom", "border"),
+    [
+        (8, 32, 4, (0, 0)),
+        (28, 32, 1, (2, 2)),
+        (8, 28, 3, (2, 2)),
+        (9, 32, 3, (2, 3)),
+        (8, 8, 1, (0, 0)),
+    ],
+)
+def test_a_field_enlarges_by_whole_factors_and_centres(side, of, zoom, border):
+    images = np.random.default_rng(0).integers(1, 256, (2, side, side, 3), np.uint8)
+    laid = field(images, of)
+    assert laid.shape == (2, of, of, 3) and laid.dtype == np.uint8
+    before, after = border
+    inside = laid[:, before : of - after, before : of - after]
+    np.testing.assert_array_equal(inside, np.kron(images, np.ones((1, zoom, zoom, 1), np.uint8)))
+    assert laid.sum(dtype=int) == inside.sum(dtype=int), "the border is zero"
+
+
+def test_a_field_leaves_longer_sides_as_they_are():
+    assert field(np.ones((1, 6, 12, 1), np.uint8), 8).shape == (1, 8, 12, 1)
+    assert field(np.ones((1, 12, 12, 1), np.uint8), 8).shape == (1, 12, 12, 1)

@@ -19,6 +19,7 @@ from ngjax.models.layers import Conv, DepthwiseConv, Dropout
 from ngjax.models.mobilenet import BLOCKS, MobileNet
 from ngjax.models.network_in_network import NetworkInNetwork
 from ngjax.models.resnet import Block, ResNet
+from ngjax.models.table import layer_table
 from ngjax.models.vgg import VGG
 from ngjax.train.devices import alone
 from ngjax.types import UserError
@@ -306,3 +307,40 @@ def test_dropout_drops_by_key_and_slot_and_rate_zero_drops_nothing(module):
 def test_what_is_not_there_is_refused(module, message):
     with pytest.raises(UserError, match=message):
         shapes(module, 64)
+
+
+def rows(module, channels=1, side=16):
+    return {row.name: row for row in layer_table(module, (side, side, channels))}
+
+
+@pytest.mark.parametrize(("depth", "times"), [("small5", 1), ("small8", 2), ("small11", 3)])
+@pytest.mark.parametrize("side", [3, 5])
+def test_vgg_repeats_filters_of_any_side(depth, times, side):
+    found, C, want = rows(VGG(depth, 10, width=0.25, side=side)), 1, 0
+    for F in (8, 16, 32):
+        for _ in range(times):
+            want, C = want + conv(side, C, F), F
+    assert sum(row.parameters for name, row in found.items() if "conv" in name) == want
+    assert found["pool3"].shape == (2, 2, 32)
+
+
+@pytest.mark.parametrize("cascade", [0, 1, 3])
+def test_network_in_network_with_other_layers_behind_its_convolutions(cascade):
+    found = rows(NetworkInNetwork(10, 0.25, cascade))
+    f, last = cascade, cascade or 1
+    want = conv(5, 1, 48)
+    want += conv(5, 24, 48) + conv(3, 48, 48) if cascade else conv(5, 48, 48) + conv(3, 48, 48)
+    if cascade:
+        behind = ((48, 40), (40, 24), (48, 48), (48, 48), (48, 48))
+        want += sum(conv(f, C, F) for C, F in behind)
+    want += conv(last, 48, 10)
+    assert sum(row.parameters for row in found.values()) == want
+    assert found["cccp6"].shape == (3, 3, 10)
+
+
+def test_alexnet_takes_tanh():
+    x = jax.random.normal(jax.random.key(0), (2, 16, 16, 1))
+    module = AlexNet("small", 5, width=0.1, activation="tanh")
+    (_, out), _ = jax.jit(module.init_with_output)(jax.random.key(1), x)
+    assert all(-1 <= float(out[name].min()) < 0 for name in ("conv1", "conv5", "fc6", "fc7"))
+    assert all(float(out[name].max()) <= 1 for name in ("conv1", "conv5", "fc6", "fc7"))

@@ -10,14 +10,12 @@ from ngjax.notes import index
 BY_NAME = {term.name: term for term in index.terms()}
 CHAPTER_3_ENDS = 30  # page
 TO_COME = {  # of chapters 4 and 5; a term that gets its entry point leaves this list
-    "AlexNet",
     "anchor boxes",
     "bounding box",
     "content image",
     "face verification",
     "generated image",
     "Gram matrix",
-    "inception network",
     "intersection over union",
     "landmarks",
     "localization",
@@ -25,8 +23,6 @@ TO_COME = {  # of chapters 4 and 5; a term that gets its entry point leaves this
     "neural style transfer",
     "non-max suppression",
     "object detection",
-    "ResNet",
-    "short cuts",
     "sliding windows detection",
     "speech recognition",
     "style image",

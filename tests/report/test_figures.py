@@ -297,3 +297,18 @@ def test_samples_cast_a_shadow_and_mark_what_is_sought():
     assert set(optimum.get_xdata()) == {0.4}
     np.testing.assert_allclose(shadow.get_xdata(), [0, 0, 1])
     assert {"grid", "random", "what matters", "the rest"} <= set(texts(figure))
+
+
+def test_predictions_show_the_mistakes_first():
+    images = np.zeros((6, 4, 4, 1), np.uint8)
+    figure = figures.predictions(images, [0, 1, 1, 0, 1, 0], [0, 1, 0, 0, 0, 0], "ab", shown=4)
+    assert [ax.get_title("center") for ax in figure.axes] == ["b (a)", "b (a)", "a (a)", "b (b)"]
+    assert share(pixels(figure), PALETTE[1]) > 0
+
+
+def test_feature_maps_have_a_row_a_layer_and_its_own_scale():
+    volume = np.arange(32.0).reshape(4, 4, 2)
+    figure = figures.feature_maps({"conv1": volume, "pool1": 1000 * volume[::2, ::2, :1]}, count=2)
+    assert [len(ax.images) for ax in figure.axes] == [1, 1, 1]
+    assert [ax.get_ylabel() for ax in figure.axes] == ["conv1\n4x4x2", "", "pool1\n2x2x1"]
+    assert [ax.images[0].get_clim() for ax in figure.axes] == [(0, 31), (0, 31), (0, 20000)]

@@ -4,7 +4,7 @@ from ngjax.report.figures.canvas import PALETTE, colours, save, style
 from ngjax.report.figures.charts import bars, confusion, contour_paths, heatmap
 from ngjax.report.figures.curves import curves, lines
 from ngjax.report.figures.graph import graph
-from ngjax.report.figures.pictures import filters, image_grid
+from ngjax.report.figures.pictures import feature_maps, filters, image_grid, predictions
 from ngjax.report.figures.scatter import boundaries, points
 from ngjax.report.figures.trials import samples, trials
 
@@ -16,12 +16,14 @@ __all__ = [
     "confusion",
     "contour_paths",
     "curves",
+    "feature_maps",
     "filters",
     "graph",
     "heatmap",
     "image_grid",
     "lines",
     "points",
+    "predictions",
     "samples",
     "save",
     "style",

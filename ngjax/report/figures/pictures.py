@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,6 +61,54 @@ def image_grid(
             ax.spines[:].set(color=WRONG, linewidth=2.2)
         for box in boxes[i] if boxes else ():
             _frame(ax, box)
+    return figure
+
+
+def predictions(
+    images: Any, guess: Any, truth: Any, classes: Sequence[str], shown: int = 40
+) -> Figure:
+    """What a network took images for, its mistakes first and framed: "read as (is)".
+
+    Args:
+        images: [N, H, W, C].
+        guess: [N] class numbers that it answered.
+        truth: [N] class numbers that are right.
+        classes: their names.
+        shown: at most so many.
+    """
+    guess, truth = np.asarray(guess), np.asarray(truth)
+    wrong = guess != truth
+    order = np.argsort(~wrong, kind="stable")[:shown]
+    longest = max(map(len, classes), default=0)
+    titles = [f"{classes[guess[i]]} ({classes[truth[i]]})" for i in order]
+    columns = 10 if longest <= 4 else 5
+    return image_grid(np.asarray(images)[order], titles, wrong=wrong[order], columns=columns)
+
+
+@styled
+def feature_maps(maps: Mapping[str, Any], count: int = 8) -> Figure:
+    """What layer after layer makes of one example: a row a layer, its first maps.
+
+    Every row has its own scale, black at its lowest value and white at its highest.
+
+    Args:
+        maps: layer -> activation [H, W, C] of one example.
+        count: at most so many maps of a layer.
+    """
+    side = WIDTH / (count + 1.6)
+    figure = blank(height=1.06 * side * len(maps) + 0.2)
+    axes = figure.subplots(len(maps), count, squeeze=False)
+    for row, (name, volume) in zip(axes, maps.items(), strict=True):
+        volume = np.asarray(volume, np.float64)[..., :count]  # [H, W, C]
+        low, high = float(volume.min()), float(volume.max())
+        for place, ax in enumerate(row):
+            if place >= volume.shape[-1]:
+                ax.remove()
+                continue
+            _show(ax, volume[..., place], low, max(high, low + 1e-12), "gray")
+        height, width, channels = np.shape(maps[name])
+        label = f"{name}\n{height}x{width}x{channels}"
+        row[0].set_ylabel(label, rotation=0, ha="right", va="center", color=INK, size=8)
     return figure
 
 
