@@ -39,8 +39,10 @@ flags.DEFINE_string("coordinator", None, "host:port of process 0, where several 
 flags.DEFINE_integer("num_processes", None, "of how many processes, mostly one a host", 1)
 flags.DEFINE_integer("process_id", None, "which of them this is; 0 writes the run folder", 0)
 flags.DEFINE_boolean("smoke", False, "a run of seconds that only shows that everything works")
-MODES = ("train", "eval", "table")
-flags.DEFINE_enum("mode", "train", MODES, "eval: judge saved weights; table: layers and their cost")
+MODES = ("train", "eval", "predict", "table")
+MODES_HELP = "eval: judge saved weights; predict: name --input; table: layers and their cost"
+flags.DEFINE_enum("mode", "train", MODES, MODES_HELP)
+flags.DEFINE_string("input", None, "an image, or a folder of them, that --mode=predict names")
 flags.DEFINE_boolean("ledger", False, "print the notes' checkable claims, ours and the verdicts")
 flags.DEFINE_boolean("index", False, "print the notes' index: each term's topics and functions")
 flags.DEFINE_string("cache_dir", "~/.cache/ngjax/compiled", "compiled programs; empty: keep none")
@@ -150,6 +152,11 @@ def _do(asks_help: bool) -> int:
 
     if FLAGS.mode == "table":
         return console.print_table(*plan.configs(_request(plan)))
+    if FLAGS.mode == "predict":
+        from ngjax.experiment import predicting
+
+        named = predicting.predict(_request(plan), FLAGS.input)
+        return 0 if FLAGS.process_id else predicting.show(named)
     made = plan.plan(_request(plan))
     if FLAGS.mode == "eval":
         found = runner.evaluate(made)

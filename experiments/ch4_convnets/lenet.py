@@ -76,6 +76,11 @@ def tinted(images: np.ndarray, channels: int) -> np.ndarray:
     return grey.repeat(channels, axis=-1)  # [m, H, W, channels]
 
 
+def inputs(config: Config, images: np.ndarray) -> np.ndarray:
+    """Images as the variant reads them, uint8 [m, 32, 32, C]."""
+    return tinted(field(images), TINTS[config.variant])
+
+
 def shifter(most: int) -> data.Augment | None:
     """Moves an image by up to `most` pixels, its edge repeated by zeros (notes 2.2.1)."""
     return (lambda key, image: data.random_crop(key, image, most)) if most else None
@@ -84,7 +89,7 @@ def shifter(most: int) -> data.Augment | None:
 def build(config: Config) -> Task:
     """The Task."""
     held = data.load(config.data, kinds=("images",))
-    held = data.changed(held, lambda images: tinted(field(images), TINTS[config.variant]))
+    held = data.changed(held, lambda images: inputs(config, images))
     network = supervised.linen(LeNet5(config.variant, classes=len(held.classes)), held)
     return supervised.task(
         held, network, config.optimizer, supervised.classify, augment=shifter(config.shift)
@@ -183,6 +188,7 @@ EXPERIMENT = Experiment(
     figures=figures,
     texts=texts,
     network=network,
+    inputs=inputs,
     terms=(
         "LeNet-5",
         "convolutional networks",

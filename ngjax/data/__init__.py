@@ -4,7 +4,8 @@ from ngjax.data.augment import crop_and_flip, horizontal_flip, random_crop
 from ngjax.data.catalogue import entry, names
 from ngjax.data.dataset import Data, Dataset, Split, changed
 from ngjax.data.embedded import photograph, photograph_names
-from ngjax.data.image import read_image
+from ngjax.data.fetch import locate
+from ngjax.data.image import SUFFIXES, like, read_image
 from ngjax.data.load import load
 from ngjax.data.sources import Augment, constants, fetched, resident, residents
 from ngjax.data.split import hold_out
@@ -13,6 +14,7 @@ from ngjax.data.vocabulary import EOS, UNK, Vocabulary
 
 __all__ = [
     "EOS",
+    "SUFFIXES",
     "UNK",
     "Augment",
     "Data",
@@ -26,7 +28,9 @@ __all__ = [
     "fetched",
     "hold_out",
     "horizontal_flip",
+    "like",
     "load",
+    "locate",
     "names",
     "photograph",
     "photograph_names",

@@ -1,0 +1,402 @@
+r"""Transfer learning: what a network learned elsewhere, kept, and a new head for few images.
+
+    a = backbone(x)    z = a W + b    y_hat = softmax(z)
+
+Notes 4.12: download weights, freeze them, train a new softmax; with more images unfreeze more.
+Arm `frozen` computes the features a once and trains W and b alone; `fine_tuned_last` goes on with
+the last blocks too and `fine_tuned_all` with every layer, both slower than the head; `scratch` is
+the same network from a random start. Every seed draws other images, `per_class` of each class; _x4
+and _x16 take more. A pretrained backbone keeps its batch statistics.
+
+The backbone is MobileNet v1 (Howard et al. 2017). Without a file of weights, four narrow blocks
+first learn one half of the classes (digits 0 to 4), and what they know is carried to the other half
+(5 to 9). With the published weights of ImageNet:
+
+    python launch.py --experiment=transfer_learning --seeds=3
+    python launch.py --experiment=transfer_learning --backbone=mobilenet --data.name=catvnoncat \
+        --data.size=128 --per_class=0 --arms=frozen,scratch --run.steps=60
+    python launch.py --experiment=transfer_learning --backbone=mobilenet --data.name=folder \
+        --data_dir=my_photos --data.size=128 --weights=mobilenet.npz --arms=frozen
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import flax.linen as nn
+import jax
+import numpy as np
+
+from ngjax import data, optim, pretrained, supervised
+from ngjax.experiment import Experiment, NotAsked, Picture, Results, Text
+from ngjax.models.layers import Dense
+from ngjax.models.mobilenet import MobileNet
+from ngjax.ops.initializers import xavier
+from ngjax.train import devices as dev
+from ngjax.train.engine import fit
+from ngjax.train.program import Program
+from ngjax.train.settings import Run
+from ngjax.types import Array, Batch, Context, Params, Source, Task, UserError, shuffled
+
+BACKBONES = {  # name -> what of MobileNet it is
+    "small": {"width": 0.5, "blocks": 4},
+    "mobilenet": {"width": 1.0, "blocks": 12},  # conv_pw_13 is not among the weights
+}
+AT_ONCE = 64  # images whose features are computed in one call
+HEAD = "fc"
+FEW = 50  # images a class, up to which the notes' "small data" is meant
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What may be turned."""
+
+    backbone: Literal["small", "mobilenet"] = "small"  # mobilenet: published weights of ImageNet
+    weights: str = "mobilenet_v1_imagenet"  # of mobilenet: a file, or weights of the data catalogue
+    learn: Literal["head", "last", "all", "scratch"] = "head"  # what learns; scratch: random start
+    per_class: int = 5  # training images of each class; 0: all
+    times: int = 1  # per_class is multiplied by it
+    last: int = 1  # blocks before the head that learn=last trains
+    backbone_rate: float = 0.1  # learning rate of the backbone, as a share of the head's
+    pretraining: int = 300  # updates that teach the small backbone one half of the classes
+    data: data.Data = data.Data(name="digits", size=32)
+    optimizer: optim.Optimizer = optim.Optimizer(rule="adam", learning_rate=1e-2, schedule="cosine")
+    run: Run = Run(steps=200, batch_size=25, evaluate_every=20)
+
+    def __post_init__(self) -> None:
+        """Refuse what no backbone can be."""
+        for name, least in (("per_class", 0), ("times", 1), ("pretraining", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}: must be {least} or more, got {getattr(self, name)}")
+        if not 1 <= self.last <= BACKBONES[self.backbone]["blocks"]:
+            raise ValueError(f"last: must be 1 to {BACKBONES[self.backbone]['blocks']} blocks")
+        if not 0 <= self.backbone_rate < math.inf:
+            raise ValueError(f"backbone_rate: must be >= 0, got {self.backbone_rate}")
+
+
+class Head(nn.Module):
+    """The new softmax alone, z = a W + b, on features [B, C]."""
+
+    classes: int
+
+    @nn.compact
+    def __call__(self, a: Array) -> tuple[Array, dict[str, Array]]:
+        """Maps features to (logits [B, K], activations by name)."""
+        z = Dense(self.classes, kernel_init=xavier(), name=HEAD)(a)
+        return z, {HEAD: z}
+
+
+def coloured(images: np.ndarray) -> np.ndarray:
+    """Grey to three equal channels; colour as it is."""
+    return images if images.shape[-1] == 3 else images.repeat(3, axis=-1)  # [m, H, W, 3]
+
+
+def only(split: data.Split, classes: range) -> data.Split:
+    """The examples of some classes, numbered from 0."""
+    chosen = np.isin(split.targets, classes)
+    return data.Split(split.inputs[chosen], split.targets[chosen] - classes.start)
+
+
+def half(held: data.Dataset, which: int) -> data.Dataset:
+    """The first half of the classes (0), which the small backbone learns, or the others (1)."""
+    K = len(held.classes)
+    if K < 4:
+        raise UserError(
+            f"--backbone=small: learns half of the classes first, and {held.name} has {K}; "
+            "give --backbone=mobilenet"
+        )
+    classes = range(K // 2) if which == 0 else range(K // 2, K)
+    parts = {name: only(getattr(held, name), classes) for name in ("train", "dev", "test")}
+    return dataclasses.replace(held, **parts, classes=tuple(held.classes[k] for k in classes))
+
+
+def images_of(config: Config) -> data.Dataset:
+    """The set that is transferred to, in colour."""
+    return _images(config.backbone, config.data)
+
+
+@functools.lru_cache(maxsize=2)
+def _images(backbone: str, which: data.Data) -> data.Dataset:
+    held = data.changed(data.load(which, kinds=("images",)), coloured)
+    return half(held, 1) if backbone == "small" else held
+
+
+def model(config: Config, classes: int) -> MobileNet:
+    """The whole network; without classes, the features."""
+    return MobileNet(classes, **BACKBONES[config.backbone])
+
+
+def whole(config: Config, held: data.Dataset) -> supervised.Network:
+    """Backbone and head as one network; only a random start measures batch statistics anew."""
+    anew = config.learn == "scratch"
+    plain = supervised.linen(
+        model(config, len(held.classes)), held, lambda batch, c: {"train": c.train and anew}
+    )
+    start = None if anew else known(config)
+
+    def init(key: Array) -> tuple[Params, Any]:
+        params, extra = plain.init(key)
+        if start is None:
+            return params, extra
+        return {**start["params"], HEAD: params[HEAD]}, {"batch_stats": start["batch_stats"]}
+
+    def apply(params: Params, extra: Any, batch: Batch, context: Context) -> tuple[Array, Any]:
+        x = batch["inputs"] / 127.5 - 1  # as the weights were learned
+        return plain.apply(params, extra, {**batch, "inputs": x}, context)
+
+    return supervised.Network(init, apply)
+
+
+def known(config: Config) -> Mapping[str, Any]:
+    """The variables of the pretrained backbone, without a head."""
+    if config.backbone == "small":
+        return taught(config.data, config.pretraining)
+    return published(config.weights, config.data)
+
+
+@functools.lru_cache(maxsize=1)
+def published(weights: str, where: data.Data) -> Mapping[str, Any]:
+    """MobileNet as the file has it."""
+    path = weights
+    if weights.replace("-", "_") in data.names():
+        item = data.entry(weights)
+        own = data.entry(where.name).own  # then the directory holds the user's images alone
+        path = str(next(iter(data.locate(item, "" if own else where.directory).values())))
+    return pretrained.load(model(Config(backbone="mobilenet"), 0), path, (224, 224, 3))
+
+
+@functools.lru_cache(maxsize=1)
+def taught(which: data.Data, updates: int) -> Mapping[str, Any]:
+    """The small backbone after learning the first half of the classes, on one device."""
+    config = Config(data=which, learn="scratch")
+    held = half(data.changed(data.load(which, kinds=("images",)), coloured), 0)
+    optimizer = optim.Optimizer(rule="adam", learning_rate=3e-3, schedule="cosine")
+    task = supervised.task(
+        held, whole(config, held), optimizer, supervised.classify, scale="none", evals=()
+    )
+    program = Program(task, Run(steps=updates, batch_size=64), dev.here(dev.select(1)))
+    state = fit(program, seed=0).state
+    params = {name: part for name, part in state.params.items() if name != HEAD}
+    return {"params": params, **state.extra}
+
+
+@functools.lru_cache(maxsize=1)
+def extractor(config: Config) -> Any:
+    """Jitted: images [m, H, W, 3] to features [m, C]."""
+    variables, backbone = known(config), model(config, 0)
+    return jax.jit(lambda images: backbone.apply(variables, images / 127.5 - 1)[0])
+
+
+def features(config: Config, images: np.ndarray) -> np.ndarray:
+    """What the frozen backbone makes of images, float32 [m, C]."""
+    extract = extractor(dataclasses.replace(config, **FORGOTTEN))
+    padded = np.zeros((-(-len(images) // AT_ONCE) * AT_ONCE, *images.shape[1:]), np.float32)
+    padded[: len(images)] = images
+    found = [np.asarray(extract(padded[i : i + AT_ONCE])) for i in range(0, len(padded), AT_ONCE)]
+    width = extract.eval_shape(padded[:AT_ONCE]).shape[1] if not found else found[0].shape[1]
+    return np.concatenate([np.zeros((0, width), np.float32), *found])[: len(images)]
+
+
+FORGOTTEN = {  # knobs that the features do not depend on: arms share one backbone
+    name: getattr(Config(), name)
+    for name in ("learn", "per_class", "times", "last", "backbone_rate", "optimizer", "run")
+}
+
+
+@functools.lru_cache(maxsize=1)
+def described(config: Config) -> data.Dataset:
+    """The set with features in the place of its images."""
+    return data.changed(images_of(config), functools.partial(features, config))
+
+
+def few(split: data.Split, per_class: int) -> Source:
+    """`per_class` training examples of each class, those that the seed draws; 0: all."""
+    source = data.resident(split, prefix="train")
+    if not per_class:
+        return source
+    counts = np.minimum(np.bincount(split.targets), per_class)
+
+    def order(size: int, batch_size: int, seed: int, epoch: int) -> np.ndarray:
+        generator = np.random.Generator(np.random.Philox(key=[seed, 2**32]))  # no epoch is that far
+        drawn = generator.permutation(len(split))
+        by_class = [drawn[split.targets[drawn] == k][:count] for k, count in enumerate(counts)]
+        chosen = np.sort(np.concatenate(by_class)).astype(np.int32)
+        return chosen[shuffled(size, batch_size, seed, epoch)]  # [S, B]
+
+    return dataclasses.replace(source, size=int(counts.sum()), order=order)
+
+
+def parts(config: Config) -> tuple[str, ...]:
+    """The learning rates by part that an arm asks for, where the user gave none."""
+    if config.optimizer.parts or config.learn in ("head", "scratch"):
+        return config.optimizer.parts
+    rate, blocks = config.backbone_rate, BACKBONES[config.backbone]["blocks"]
+    if config.learn == "all":
+        return (f"*={rate}", f"{HEAD}=1")
+    ends = [
+        f"conv_?w_{n}{bn}" for n in range(blocks, blocks - config.last, -1) for bn in ("", "_bn")
+    ]
+    return ("*=0", *(f"{end}={rate}" for end in ends), f"{HEAD}=1")
+
+
+def build(config: Config) -> Task:
+    """The Task."""
+    if config.learn == "head":
+        held = described(dataclasses.replace(config, **FORGOTTEN))
+        network = supervised.linen(Head(len(held.classes)), held)
+    else:
+        held = images_of(config)
+        network = whole(config, held)
+    optimizer = dataclasses.replace(config.optimizer, parts=parts(config))
+    task = supervised.task(held, network, optimizer, supervised.classify, scale="none")
+    return dataclasses.replace(task, train=few(held.train, config.per_class * config.times))
+
+
+def inputs(config: Config, images: np.ndarray) -> np.ndarray:
+    """A user's images as the arm's network reads them."""
+    images = coloured(images)
+    return features(config, images) if config.learn == "head" else images
+
+
+def network(config: Config) -> tuple[MobileNet, tuple[int, ...]]:
+    """The whole network and the shape of an image."""
+    held = images_of(config)
+    return model(config, len(held.classes)), held.train.inputs.shape[1:]
+
+
+def interval(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share found in `count` trials (Wilson 1927)."""
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    reach = z * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
+    reach /= 1 + z**2 / count
+    return middle - reach, middle + reach
+
+
+def drawn(results: Results, arm: str) -> int:
+    """Training images a class of an arm on average, whatever per_class says."""
+    held = images_of(results[arm].config)
+    asked = results[arm].config.per_class * results[arm].config.times
+    counts = np.bincount(held.train.targets)
+    return round(float((np.minimum(counts, asked) if asked else counts).mean()))
+
+
+def lead(results: Results, suffix: str = "") -> float:
+    """Test accuracy of the frozen backbone minus that of the random start, in the same arm."""
+    return (
+        results[f"frozen{suffix}"]["test/accuracy"] - results[f"scratch{suffix}"]["test/accuracy"]
+    )
+
+
+def better_than_scratch(results: Results) -> tuple[bool, str]:
+    """Notes 4.12: with little data, a new head on learned features beats training from scratch."""
+    gain = lead(results)
+    frozen, scratch = results["frozen"], results["scratch"]
+    told = (
+        f"test accuracy {frozen['test/accuracy']:.3f} frozen, {scratch['test/accuracy']:.3f} from "
+        f"scratch, {drawn(results, 'frozen')} images a class, {len(frozen.outcomes)} draws"
+    )
+    return gain > 0, told
+
+
+def gain_shrinks(results: Results) -> tuple[bool, str]:
+    """Notes 4.12, turned round: the more images, the less the learned features are ahead."""
+    if drawn(results, "frozen") >= drawn(results, "frozen_x16"):
+        raise NotAsked("there are no more images to take")
+    few_, many = lead(results), lead(results, "_x16")
+    return many < few_, f"ahead by {few_:.3f} with few images, by {many:.3f} with 16 times as many"
+
+
+def unfreeze_with_more(results: Results) -> tuple[bool, str]:
+    """Notes 4.12: with more images train more layers: that then beats the frozen backbone."""
+    if drawn(results, "frozen") >= drawn(results, "frozen_x16"):
+        raise NotAsked("there are no more images to take")
+    tuned, frozen = (
+        results[f"{name}_x16"]["test/accuracy"] for name in ("fine_tuned_all", "frozen")
+    )
+    return tuned > frozen, f"test accuracy {tuned:.3f} all layers tuned, {frozen:.3f} frozen, x16"
+
+
+KINDS = ("frozen", "fine_tuned_all", "scratch")
+
+
+def figures(results: Results) -> Iterator[Picture]:
+    """Accuracy by arm, and by images a class."""
+    from ngjax.report import figures as draw
+
+    yield Picture(
+        "accuracy",
+        "Test accuracy of each arm in the end, mean over the draws of training images.",
+        draw.bars(
+            {name: arm["test/accuracy"] for name, arm in results.items()},
+            {name: arm.spread("test/accuracy") for name, arm in results.items()},
+            xlabel="test accuracy",
+        ),
+    )
+    steps = ("", "_x4", "_x16")
+    if all(kind + step in results for kind in KINDS for step in steps):
+        sizes = [drawn(results, f"frozen{step}") for step in steps]
+        if sizes == sorted(set(sizes)):
+            series = {
+                kind: [results[kind + step]["test/accuracy"] for step in steps] for kind in KINDS
+            }
+            yield Picture(
+                "images-a-class",
+                "The fewer images, the further learned features are ahead.",
+                draw.lines(sizes, series, "training images a class", "test accuracy", log_x=True),
+            )
+
+
+def texts(results: Results) -> Iterator[Text]:
+    """How sure the numbers are, and what was learned where."""
+    held = images_of(results.only.config)
+    lines = [f"{'arm':20}{'test accuracy':>15}   95 % interval of {len(held.test)} test images"]
+    for name, arm in results.items():
+        share = arm["test/accuracy"]
+        low, high = interval(share, len(held.test))
+        lines.append(f"{name:20}{share:15.3f}   {low:.3f} to {high:.3f}")
+    yield Text("Test accuracy", "\n".join(lines))
+    if results.only.config.backbone == "small":
+        first = half(data.load(results.only.config.data), 0).classes
+        told = f"The backbone learned {', '.join(first)}; the arms learn {', '.join(held.classes)}."
+        yield Text("Learned before", told)
+    yield Text("Data", held.notes)
+
+
+def _arm(learn: str, times: int = 1) -> tuple[str, ...]:
+    return (f"learn={learn}",) if times == 1 else (f"learn={learn}", f"times={times}")
+
+
+EXPERIMENT = Experiment(
+    notes="4.12",
+    config=Config(),
+    build=build,
+    objective=("dev/accuracy", "max"),
+    arms={
+        "frozen": _arm("head"),
+        "fine_tuned_last": _arm("last"),
+        "fine_tuned_all": _arm("all"),
+        "scratch": _arm("scratch"),
+        "frozen_x4": _arm("head", 4),
+        "fine_tuned_all_x4": _arm("all", 4),
+        "scratch_x4": _arm("scratch", 4),
+        "frozen_x16": _arm("head", 16),
+        "fine_tuned_all_x16": _arm("all", 16),
+        "scratch_x16": _arm("scratch", 16),
+    },
+    smoke=("run.steps=2", "pretraining=2", "data.limit=300"),
+    claims={
+        "transfer-learning-small-data": better_than_scratch,
+        "transfer-gains-shrink-with-data": gain_shrinks,
+        "more-data-more-layers": unfreeze_with_more,
+    },
+    figures=figures,
+    texts=texts,
+    network=network,
+    inputs=inputs,
+    classes=lambda config: images_of(config).classes,
+    terms=("transfer learning",),
+)
