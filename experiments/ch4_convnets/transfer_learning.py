@@ -40,14 +40,15 @@ from ngjax.train import devices as dev
 from ngjax.train.engine import fit
 from ngjax.train.program import Program
 from ngjax.train.settings import Run
-from ngjax.types import Array, Batch, Context, Params, Source, Task, UserError, shuffled
+from ngjax.types import Array, Params, Source, Task, UserError, shuffled
 
 BACKBONES = {  # name -> what of MobileNet it is
     "small": {"width": 0.5, "blocks": 4},
     "mobilenet": {"width": 1.0, "blocks": 12},  # conv_pw_13 is not among the weights
 }
+SHIFT = 4  # pixels that an image of the pretraining is moved by at most
 AT_ONCE = 64  # images whose features are computed in one call
-HEAD = "fc"
+BACKBONE, HEAD = "backbone", "fc"  # parts of the network
 FEW = 50  # images a class, up to which the notes' "small data" is meant
 
 
@@ -64,8 +65,8 @@ class Config:
     backbone_rate: float = 0.1  # learning rate of the backbone, as a share of the head's
     pretraining: int = 300  # updates that teach the small backbone one half of the classes
     data: data.Data = data.Data(name="digits", size=32)
-    optimizer: optim.Optimizer = optim.Optimizer(rule="adam", learning_rate=1e-2, schedule="cosine")
-    run: Run = Run(steps=200, batch_size=25, evaluate_every=20)
+    optimizer: optim.Optimizer = optim.Optimizer(rule="adam", learning_rate=1e-3, schedule="cosine")
+    run: Run = Run(steps=100, batch_size=25, evaluate_every=20)
 
     def __post_init__(self) -> None:
         """Refuse what no backbone can be."""
@@ -88,6 +89,48 @@ class Head(nn.Module):
         """Maps features to (logits [B, K], activations by name)."""
         z = Dense(self.classes, kernel_init=xavier(), name=HEAD)(a)
         return z, {HEAD: z}
+
+
+class Features(nn.Module):
+    """The backbone: MobileNet's mean over all places, or the small one's maps laid in a row.
+
+    Attributes:
+        which: a name of `BACKBONES`.
+    """
+
+    which: str
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool = False) -> tuple[Array, dict[str, Array]]:
+        """Maps images [B, H, W, 3] of bytes to (features [B, C], activations by name)."""
+        a, out = backbone(self.which)(x / 127.5 - 1, train=train)
+        if self.which == "small":  # so few blocks leave it to the head where things are
+            a = out[f"conv_pw_{BACKBONES['small']['blocks']}"].reshape(len(x), -1)
+        return a, out
+
+
+class Whole(nn.Module):
+    """Backbone and head.
+
+    Attributes:
+        which: a name of `BACKBONES`.
+        classes: outputs K.
+    """
+
+    which: str
+    classes: int
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool = False) -> tuple[Array, dict[str, Array]]:
+        """Maps images [B, H, W, 3] of bytes to (logits [B, K], activations by name)."""
+        a, out = Features(self.which, name="features")(x, train=train)
+        z = Dense(self.classes, kernel_init=xavier(), name=HEAD)(a)
+        return z, {**out, HEAD: z}
+
+
+def backbone(which: str) -> MobileNet:
+    """MobileNet without its classes."""
+    return MobileNet(0, **BACKBONES[which], name=BACKBONE)
 
 
 def coloured(images: np.ndarray) -> np.ndarray:
@@ -125,34 +168,28 @@ def _images(backbone: str, which: data.Data) -> data.Dataset:
     return half(held, 1) if backbone == "small" else held
 
 
-def model(config: Config, classes: int) -> MobileNet:
-    """The whole network; without classes, the features."""
-    return MobileNet(classes, **BACKBONES[config.backbone])
-
-
 def whole(config: Config, held: data.Dataset) -> supervised.Network:
     """Backbone and head as one network; only a random start measures batch statistics anew."""
     anew = config.learn == "scratch"
     plain = supervised.linen(
-        model(config, len(held.classes)), held, lambda batch, c: {"train": c.train and anew}
+        Whole(config.backbone, len(held.classes)),
+        held,
+        lambda batch, context: {"train": context.train and anew},
     )
-    start = None if anew else known(config)
+    if anew:
+        return plain
+    start = known(config)
 
     def init(key: Array) -> tuple[Params, Any]:
-        params, extra = plain.init(key)
-        if start is None:
-            return params, extra
-        return {**start["params"], HEAD: params[HEAD]}, {"batch_stats": start["batch_stats"]}
+        params, _ = plain.init(key)
+        extra = {"batch_stats": {"features": start["batch_stats"]}}
+        return {"features": start["params"], HEAD: params[HEAD]}, extra
 
-    def apply(params: Params, extra: Any, batch: Batch, context: Context) -> tuple[Array, Any]:
-        x = batch["inputs"] / 127.5 - 1  # as the weights were learned
-        return plain.apply(params, extra, {**batch, "inputs": x}, context)
-
-    return supervised.Network(init, apply)
+    return supervised.Network(init, plain.apply)
 
 
 def known(config: Config) -> Mapping[str, Any]:
-    """The variables of the pretrained backbone, without a head."""
+    """The variables of `Features` as they were learned before."""
     if config.backbone == "small":
         return taught(config.data, config.pretraining)
     return published(config.weights, config.data)
@@ -166,7 +203,8 @@ def published(weights: str, where: data.Data) -> Mapping[str, Any]:
         item = data.entry(weights)
         own = data.entry(where.name).own  # then the directory holds the user's images alone
         path = str(next(iter(data.locate(item, "" if own else where.directory).values())))
-    return pretrained.load(model(Config(backbone="mobilenet"), 0), path, (224, 224, 3))
+    found = pretrained.load(backbone("mobilenet"), path, (224, 224, 3))
+    return {collection: {BACKBONE: tree} for collection, tree in found.items()}
 
 
 @functools.lru_cache(maxsize=1)
@@ -176,19 +214,27 @@ def taught(which: data.Data, updates: int) -> Mapping[str, Any]:
     held = half(data.changed(data.load(which, kinds=("images",)), coloured), 0)
     optimizer = optim.Optimizer(rule="adam", learning_rate=3e-3, schedule="cosine")
     task = supervised.task(
-        held, whole(config, held), optimizer, supervised.classify, scale="none", evals=()
+        held,
+        whole(config, held),
+        optimizer,
+        supervised.classify,
+        scale="none",
+        augment=lambda key, image: data.random_crop(key, image, SHIFT),
+        evals=(),
     )
     program = Program(task, Run(steps=updates, batch_size=64), dev.here(dev.select(1)))
     state = fit(program, seed=0).state
-    params = {name: part for name, part in state.params.items() if name != HEAD}
-    return {"params": params, **state.extra}
+    return {
+        "params": state.params["features"],
+        "batch_stats": state.extra["batch_stats"]["features"],
+    }
 
 
 @functools.lru_cache(maxsize=1)
 def extractor(config: Config) -> Any:
     """Jitted: images [m, H, W, 3] to features [m, C]."""
-    variables, backbone = known(config), model(config, 0)
-    return jax.jit(lambda images: backbone.apply(variables, images / 127.5 - 1)[0])
+    variables, module = known(config), Features(config.backbone)
+    return jax.jit(lambda images: module.apply(variables, images)[0])
 
 
 def features(config: Config, images: np.ndarray) -> np.ndarray:
@@ -236,7 +282,7 @@ def parts(config: Config) -> tuple[str, ...]:
         return config.optimizer.parts
     rate, blocks = config.backbone_rate, BACKBONES[config.backbone]["blocks"]
     if config.learn == "all":
-        return (f"*={rate}", f"{HEAD}=1")
+        return (f"{BACKBONE}={rate}",)
     ends = [
         f"conv_?w_{n}{bn}" for n in range(blocks, blocks - config.last, -1) for bn in ("", "_bn")
     ]
@@ -262,10 +308,10 @@ def inputs(config: Config, images: np.ndarray) -> np.ndarray:
     return features(config, images) if config.learn == "head" else images
 
 
-def network(config: Config) -> tuple[MobileNet, tuple[int, ...]]:
+def network(config: Config) -> tuple[Whole, tuple[int, ...]]:
     """The whole network and the shape of an image."""
     held = images_of(config)
-    return model(config, len(held.classes)), held.train.inputs.shape[1:]
+    return Whole(config.backbone, len(held.classes)), held.train.inputs.shape[1:]
 
 
 def interval(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
