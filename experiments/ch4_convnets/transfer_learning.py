@@ -12,9 +12,9 @@ The backbone is MobileNet v1 (Howard et al. 2017). Without a file of weights, fo
 first learn one half of the classes (digits 0 to 4), and what they know is carried to the other half
 (5 to 9). With the published weights of ImageNet:
 
-    python launch.py --experiment=transfer_learning --seeds=3
+    python launch.py --experiment=transfer_learning --seeds=5
     python launch.py --experiment=transfer_learning --backbone=mobilenet --data.name=catvnoncat \
-        --data.size=128 --per_class=0 --arms=frozen,scratch --run.steps=60
+        --data.size=128 --per_class=0 --arms=frozen,scratch
     python launch.py --experiment=transfer_learning --backbone=mobilenet --data.name=folder \
         --data_dir=my_photos --data.size=128 --weights=mobilenet.npz --arms=frozen
 """
@@ -49,7 +49,6 @@ BACKBONES = {  # name -> what of MobileNet it is
 SHIFT = 4  # pixels that an image of the pretraining is moved by at most
 AT_ONCE = 64  # images whose features are computed in one call
 BACKBONE, HEAD = "backbone", "fc"  # parts of the network
-FEW = 50  # images a class, up to which the notes' "small data" is meant
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Config:
     times: int = 1  # per_class is multiplied by it
     last: int = 1  # blocks before the head that learn=last trains
     backbone_rate: float = 0.1  # learning rate of the backbone, as a share of the head's
-    pretraining: int = 300  # updates that teach the small backbone one half of the classes
+    pretraining: int = 150  # updates that teach the small backbone one half of the classes
     data: data.Data = data.Data(name="digits", size=32)
     optimizer: optim.Optimizer = optim.Optimizer(rule="adam", learning_rate=1e-3, schedule="cosine")
     run: Run = Run(steps=100, batch_size=25, evaluate_every=20)
