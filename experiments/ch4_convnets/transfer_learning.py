@@ -239,11 +239,11 @@ def extractor(config: Config) -> Any:
 def features(config: Config, images: np.ndarray) -> np.ndarray:
     """What the frozen backbone makes of images, float32 [m, C]."""
     extract = extractor(dataclasses.replace(config, **FORGOTTEN))
-    padded = np.zeros((-(-len(images) // AT_ONCE) * AT_ONCE, *images.shape[1:]), np.float32)
+    calls = max(1, -(-len(images) // AT_ONCE))
+    padded = np.zeros((calls * AT_ONCE, *images.shape[1:]), np.float32)
     padded[: len(images)] = images
-    found = [np.asarray(extract(padded[i : i + AT_ONCE])) for i in range(0, len(padded), AT_ONCE)]
-    width = extract.eval_shape(padded[:AT_ONCE]).shape[1] if not found else found[0].shape[1]
-    return np.concatenate([np.zeros((0, width), np.float32), *found])[: len(images)]
+    found = [extract(part) for part in np.split(padded, calls)]
+    return np.concatenate(found)[: len(images)]
 
 
 FORGOTTEN = {  # knobs that the features do not depend on: arms share one backbone
