@@ -31,7 +31,7 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from ngjax import data, optim, pretrained, supervised
+from ngjax import data, metrics, optim, pretrained, supervised
 from ngjax.experiment import Experiment, NotAsked, Picture, Results, Text
 from ngjax.models.layers import Dense
 from ngjax.models.mobilenet import MobileNet
@@ -40,12 +40,19 @@ from ngjax.train import devices as dev
 from ngjax.train.engine import fit
 from ngjax.train.program import Program
 from ngjax.train.settings import Run
-from ngjax.types import Array, Params, Source, Task, UserError, shuffled
+from ngjax.types import Array, Params, Task, UserError
 
 BACKBONES = {  # name -> what of MobileNet it is
     "small": {"width": 0.5, "blocks": 4},
     "mobilenet": {"width": 1.0, "blocks": 12},  # conv_pw_13 is not among the weights
 }
+LEARNS = {
+    "frozen": "head",
+    "fine_tuned_last": "last",
+    "fine_tuned_all": "all",
+    "scratch": "scratch",
+}
+KINDS = ("frozen", "fine_tuned_all", "scratch")  # those that are also given more images
 SHIFT = 4  # pixels that an image of the pretraining is moved by at most
 AT_ONCE = 64  # images whose features are computed in one call
 BACKBONE, HEAD = "backbone", "fc"  # parts of the network
@@ -258,23 +265,6 @@ def described(config: Config) -> data.Dataset:
     return data.changed(images_of(config), functools.partial(features, config))
 
 
-def few(split: data.Split, per_class: int) -> Source:
-    """`per_class` training examples of each class, those that the seed draws; 0: all."""
-    source = data.resident(split, prefix="train")
-    if not per_class:
-        return source
-    counts = np.minimum(np.bincount(split.targets), per_class)
-
-    def order(size: int, batch_size: int, seed: int, epoch: int) -> np.ndarray:
-        generator = np.random.Generator(np.random.Philox(key=[seed, 2**32]))  # no epoch is that far
-        drawn = generator.permutation(len(split))
-        by_class = [drawn[split.targets[drawn] == k][:count] for k, count in enumerate(counts)]
-        chosen = np.sort(np.concatenate(by_class)).astype(np.int32)
-        return chosen[shuffled(size, batch_size, seed, epoch)]  # [S, B]
-
-    return dataclasses.replace(source, size=int(counts.sum()), order=order)
-
-
 def parts(config: Config) -> tuple[str, ...]:
     """The learning rates by part that an arm asks for, where the user gave none."""
     if config.optimizer.parts or config.learn in ("head", "scratch"):
@@ -298,7 +288,7 @@ def build(config: Config) -> Task:
         network = whole(config, held)
     optimizer = dataclasses.replace(config.optimizer, parts=parts(config))
     task = supervised.task(held, network, optimizer, supervised.classify, scale="none")
-    return dataclasses.replace(task, train=few(held.train, config.per_class * config.times))
+    return dataclasses.replace(task, train=data.few(held.train, config.per_class * config.times))
 
 
 def inputs(config: Config, images: np.ndarray) -> np.ndarray:
@@ -311,14 +301,6 @@ def network(config: Config) -> tuple[Whole, tuple[int, ...]]:
     """The whole network and the shape of an image."""
     held = images_of(config)
     return Whole(config.backbone, len(held.classes)), held.train.inputs.shape[1:]
-
-
-def interval(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share found in `count` trials (Wilson 1927)."""
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    reach = z * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
-    reach /= 1 + z**2 / count
-    return middle - reach, middle + reach
 
 
 def drawn(results: Results, arm: str) -> int:
@@ -365,9 +347,6 @@ def unfreeze_with_more(results: Results) -> tuple[bool, str]:
     return tuned > frozen, f"test accuracy {tuned:.3f} all layers tuned, {frozen:.3f} frozen, x16"
 
 
-KINDS = ("frozen", "fine_tuned_all", "scratch")
-
-
 def figures(results: Results) -> Iterator[Picture]:
     """Accuracy by arm, and by images a class."""
     from ngjax.report import figures as draw
@@ -401,7 +380,7 @@ def texts(results: Results) -> Iterator[Text]:
     lines = [f"{'arm':20}{'test accuracy':>15}   95 % interval of {len(held.test)} test images"]
     for name, arm in results.items():
         share = arm["test/accuracy"]
-        low, high = interval(share, len(held.test))
+        low, high = metrics.interval(share, len(held.test))
         lines.append(f"{name:20}{share:15.3f}   {low:.3f} to {high:.3f}")
     yield Text("Test accuracy", "\n".join(lines))
     if results.only.config.backbone == "small":
@@ -411,26 +390,18 @@ def texts(results: Results) -> Iterator[Text]:
     yield Text("Data", held.notes)
 
 
-def _arm(learn: str, times: int = 1) -> tuple[str, ...]:
-    return (f"learn={learn}",) if times == 1 else (f"learn={learn}", f"times={times}")
-
-
 EXPERIMENT = Experiment(
     notes="4.12",
     config=Config(),
     build=build,
     objective=("dev/accuracy", "max"),
     arms={
-        "frozen": _arm("head"),
-        "fine_tuned_last": _arm("last"),
-        "fine_tuned_all": _arm("all"),
-        "scratch": _arm("scratch"),
-        "frozen_x4": _arm("head", 4),
-        "fine_tuned_all_x4": _arm("all", 4),
-        "scratch_x4": _arm("scratch", 4),
-        "frozen_x16": _arm("head", 16),
-        "fine_tuned_all_x16": _arm("all", 16),
-        "scratch_x16": _arm("scratch", 16),
+        **{name: (f"learn={learn}",) for name, learn in LEARNS.items()},
+        **{
+            f"{name}_x{times}": (f"learn={LEARNS[name]}", f"times={times}")
+            for times in (4, 16)
+            for name in KINDS
+        },
     },
     smoke=("run.steps=2", "pretraining=2", "data.limit=300"),
     claims={

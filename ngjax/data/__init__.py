@@ -7,7 +7,7 @@ from ngjax.data.embedded import photograph, photograph_names
 from ngjax.data.fetch import locate
 from ngjax.data.image import SUFFIXES, like, read_image
 from ngjax.data.load import load
-from ngjax.data.sources import Augment, constants, fetched, resident, residents
+from ngjax.data.sources import Augment, constants, fetched, few, resident, residents
 from ngjax.data.split import hold_out
 from ngjax.data.streams import streams, windows
 from ngjax.data.vocabulary import EOS, UNK, Vocabulary
@@ -26,6 +26,7 @@ __all__ = [
     "crop_and_flip",
     "entry",
     "fetched",
+    "few",
     "hold_out",
     "horizontal_flip",
     "like",

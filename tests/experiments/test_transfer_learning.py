@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 
 from experiments.ch4_convnets import transfer_learning as topic
 from ngjax import config as cfg
-from ngjax import data
+from ngjax import data, metrics
 from ngjax.train.engine import fit
 from ngjax.train.program import Program
 from ngjax.types import UserError
@@ -60,7 +60,7 @@ def test_features_and_a_head_are_the_whole_network():
 def test_every_seed_draws_its_own_few_of_each_class(per_class):
     targets = np.repeat(np.arange(3, dtype=np.int32), (4, 20, 30))
     split = data.Split(np.zeros((54, 1)), targets)
-    source = topic.few(split, per_class)
+    source = data.few(split, per_class)
     assert source.size == min(4, per_class) + 2 * per_class
     seen = {}
     for seed in range(2):
@@ -71,7 +71,7 @@ def test_every_seed_draws_its_own_few_of_each_class(per_class):
             )
             seen[seed, epoch] = set(order[0].tolist())
     assert seen[0, 0] == seen[0, 1] != seen[1, 0]
-    assert topic.few(split, 0).size == 54
+    assert data.few(split, 0).size == 54
 
 
 def test_the_halves_share_no_class():
@@ -87,4 +87,4 @@ def test_the_halves_share_no_class():
 @pytest.mark.parametrize(("right", "count"), [(49, 50), (25, 50), (50, 50), (0, 10)])
 def test_the_interval_is_wilsons(right, count):
     want = binomtest(right, count).proportion_ci(method="wilson")
-    assert topic.interval(right / count, count) == pytest.approx((want.low, want.high), abs=1e-4)
+    assert metrics.interval(right / count, count) == pytest.approx((want.low, want.high), abs=1e-4)
