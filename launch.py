@@ -40,8 +40,10 @@ flags.DEFINE_string("coordinator", None, "host:port of process 0, where several 
 flags.DEFINE_integer("num_processes", None, "of how many processes, mostly one a host", 1)
 flags.DEFINE_integer("process_id", None, "which of them this is; 0 writes the run folder", 0)
 flags.DEFINE_boolean("smoke", False, "a run of seconds that only shows that everything works")
-MODES = ["train", "eval", "search", "table"]
-flags.DEFINE_enum("mode", "train", MODES, "eval: judge; search: tune; table: layers and their cost")
+MODES = ["train", "eval", "predict", "search", "table"]
+MEANING = "eval: judge saved weights; predict: name --input; search: tune; table: layers and cost"
+flags.DEFINE_enum("mode", "train", MODES, MEANING)
+flags.DEFINE_string("input", None, "an image, or a folder of them, that --mode=predict names")
 flags.DEFINE_string("search", "", "what to search: KNOB=log(1e-4,1) KNOB=int(50,100) ...")
 flags.DEFINE_integer("trials", 32, "how many trials a search makes", 1)
 flags.DEFINE_enum("strategy", "random", ["random", "grid", "coarse_to_fine", "optuna"], "of search")
@@ -163,6 +165,11 @@ def _do(asks_help: bool) -> int:
         return searching.launch(_request(plan), *(FLAGS[name].value for name in SEARCH))
     if FLAGS.mode == "table":
         return console.print_table(*plan.configs(_request(plan)))
+    if FLAGS.mode == "predict":
+        from ngjax.experiment import predicting
+
+        named = predicting.predict(_request(plan), FLAGS.input)
+        return 0 if FLAGS.process_id else predicting.show(named)
     made = plan.plan(_request(plan))
     if FLAGS.mode == "eval":
         found = runner.evaluate(made)
@@ -180,35 +187,13 @@ def _start_jax() -> None:
 
     if FLAGS.devices:
         jax.config.update("jax_num_cpu_devices", FLAGS.devices)
-    _join_hosts(jax)
+    from ngjax.train import hosts
+
+    hosts.join(FLAGS.coordinator, FLAGS.num_processes, FLAGS.process_id, FLAGS.devices)
     if FLAGS.cache_dir:
         jax.config.update("jax_compilation_cache_dir", str(Path(FLAGS.cache_dir).expanduser()))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-
-
-def _join_hosts(jax: Any) -> None:
-    """Make one run of several processes; nothing to do where there is but this one."""
-    names = ("coordinator", "num_processes", "process_id")
-    given = [name for name in names if FLAGS[name].value is not None]
-    if not given:
-        return
-    for name in names:
-        if name not in given:
-            raise UserError(f"--{given[0]}: give --{name} too; several processes need all three")
-    if FLAGS.process_id >= FLAGS.num_processes:
-        raise UserError(f"--process_id={FLAGS.process_id}: must be below {FLAGS.num_processes}")
-    if not FLAGS.coordinator.rpartition(":")[2].isdigit():
-        raise UserError(f"--coordinator={FLAGS.coordinator}: write host:port")
-    jax.config.update("jax_enable_preemption_service", False)  # it would swallow SIGTERM
-    jax.distributed.initialize(
-        FLAGS.coordinator,
-        FLAGS.num_processes,
-        FLAGS.process_id,
-        local_device_ids=range(FLAGS.devices) if FLAGS.devices else None,
-        cluster_detection_method="deactivate",  # the flags have said it all
-        heartbeat_timeout_seconds=30,
-    )
 
 
 def _leave_together(patience: float = 10.0) -> None:

@@ -6,6 +6,7 @@ length); a sum of sums never is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import jax.numpy as jnp
@@ -61,3 +62,11 @@ def divide(sums: Mapping[str, Sum], prefix: str = "") -> dict[str, float]:
         prefix + name: float(total) / float(count) if float(count) else float(np.nan)
         for name, (total, count) in sums.items()
     }
+
+
+def interval(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's interval of a share found in `count` trials, 95 % by default (Wilson 1927)."""
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    reach = z * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
+    reach /= 1 + z**2 / count
+    return middle - reach, middle + reach

@@ -56,12 +56,15 @@ def tinted(images: np.ndarray, channels: int) -> np.ndarray:
     return grey.repeat(channels, axis=-1)  # [m, H, W, channels]
 
 
+def inputs(config: Config, images: np.ndarray) -> np.ndarray:
+    """Images as the variant reads them, uint8 [m, 32, 32, C]."""
+    return tinted(data.field(images, SIDE), TINTS[config.variant])
+
+
 def build(config: Config) -> Task:
     """The Task."""
     held = data.load(config.data, kinds=("images",))
-    held = data.changed(
-        held, lambda images: tinted(data.field(images, SIDE), TINTS[config.variant])
-    )
+    held = data.changed(held, lambda images: inputs(config, images))
     network = supervised.linen(LeNet5(config.variant, classes=len(held.classes)), held)
     augment = data.shift_and_flip(config.shift)
     return supervised.task(held, network, config.optimizer, supervised.classify, augment=augment)
@@ -157,6 +160,7 @@ EXPERIMENT = Experiment(
     figures=figures,
     texts=texts,
     network=network,
+    inputs=inputs,
     terms=(
         "LeNet-5",
         "convolutional networks",

@@ -4,15 +4,17 @@ from ngjax.data.augment import crop_and_flip, horizontal_flip, random_crop, shif
 from ngjax.data.catalogue import entry, names
 from ngjax.data.dataset import Data, Dataset, Human, Split, changed
 from ngjax.data.embedded import photograph, photograph_names
-from ngjax.data.image import field, read_image
+from ngjax.data.fetch import locate
+from ngjax.data.image import SUFFIXES, field, like, read_image
 from ngjax.data.load import human_level, load, load_images
-from ngjax.data.sources import Augment, constants, fetched, resident, residents
+from ngjax.data.sources import Augment, constants, fetched, few, resident, residents
 from ngjax.data.split import hold_out
 from ngjax.data.streams import streams, windows
 from ngjax.data.vocabulary import EOS, UNK, Vocabulary
 
 __all__ = [
     "EOS",
+    "SUFFIXES",
     "UNK",
     "Augment",
     "Data",
@@ -25,12 +27,15 @@ __all__ = [
     "crop_and_flip",
     "entry",
     "fetched",
+    "few",
     "field",
     "hold_out",
     "horizontal_flip",
     "human_level",
+    "like",
     "load",
     "load_images",
+    "locate",
     "names",
     "photograph",
     "photograph_names",

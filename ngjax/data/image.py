@@ -104,3 +104,24 @@ def field(images: np.ndarray, side: int) -> np.ndarray:
     images = images.repeat(zoom, axis=1).repeat(zoom, axis=2)
     over = [max(0, side - own) for own in images.shape[1:3]]
     return np.pad(images, ((0, 0), *((o // 2, o - o // 2) for o in over), (0, 0)))
+
+
+def like(pixels: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """A picture as those of a set are: its middle, scaled as `square` does, grey where C is one.
+
+    Args:
+        pixels: uint8 [H', W', 3].
+        shape: [H, W, C] of the set's pictures, C one or three.
+
+    Returns:
+        uint8 [H, W, C].
+    """
+    from PIL import Image
+
+    H, W, C = shape
+    image = Image.fromarray(pixels)
+    zoom = min(image.width / W, image.height / H)
+    left, top = (image.width - zoom * W) / 2, (image.height - zoom * H) / 2
+    box = (left, top, left + zoom * W, top + zoom * H)
+    scaled = image.resize((W, H), Image.Resampling.BICUBIC, box=box)
+    return np.asarray(scaled.convert("L"))[..., None] if C == 1 else np.asarray(scaled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ import jax
 import numpy as np
 
 from ngjax.data.dataset import Dataset, Split
-from ngjax.types import Array, Batch, Source
+from ngjax.types import Array, Batch, Source, shuffled
 
 Augment = Callable[[Array, Array], Array]  # (key, one example's inputs) -> inputs
 
@@ -43,6 +44,28 @@ def resident(split: Split, *, prefix: str, augment: Augment | None = None) -> So
         return {"inputs": _augmented(augment, inputs, drawn, key), "targets": targets}
 
     return Source(size=len(split), batch=batch)
+
+
+def few(split: Split, per_class: int) -> Source:
+    """A `resident` source of `per_class` training examples of each class; each seed draws its own.
+
+    Args:
+        split: all that the seed draws from, under "train" in `constants`.
+        per_class: examples of each class, fewer where a class has no more; 0: all.
+    """
+    source = resident(split, prefix="train")
+    if not per_class:
+        return source
+    counts = np.minimum(np.bincount(split.targets), per_class)
+
+    def order(size: int, batch_size: int, seed: int, epoch: int) -> np.ndarray:
+        generator = np.random.Generator(np.random.Philox(key=[seed, 2**32]))  # no epoch is that far
+        drawn = generator.permutation(len(split))
+        by_class = [drawn[split.targets[drawn] == k][:count] for k, count in enumerate(counts)]
+        chosen = np.sort(np.concatenate(by_class)).astype(np.int32)
+        return chosen[shuffled(size, batch_size, seed, epoch)]  # [S, B]
+
+    return dataclasses.replace(source, size=int(counts.sum()), order=order)
 
 
 def residents(dataset: Dataset, parts: tuple[str, ...]) -> dict[str, Source]:

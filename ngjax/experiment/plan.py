@@ -34,6 +34,11 @@ class Request:
     strict: bool = False
     command: tuple[str, ...] = ()  # as typed, for the report
 
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.workdir or Path("runs") / (self.name + ("-smoke" if self.smoke else ""))
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Plan:
@@ -81,9 +86,7 @@ def plan(request: Request) -> Plan:
     programs = {arm: Program(task, arms[arm].run, devices) for arm, task in tasks.items()}
     for program in programs.values():
         _check_objective(experiment, program)
-    default = Path("runs") / (request.name + ("-smoke" if request.smoke else ""))
-    folder = request.workdir or default
-    made = Plan(request, experiment, arms, programs, folder, devices)
+    made = Plan(request, experiment, arms, programs, request.folder, devices)
     check_folder(made)
     if not dev.alike(lambda: _asked(made)):
         raise UserError("--process_id: give every process the same other flags, and one --workdir")

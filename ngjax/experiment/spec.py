@@ -16,6 +16,8 @@ from ngjax.report.results import Text
 from ngjax.types import Task
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ngjax.experiment.results import Results
 
 Holds = bool | tuple[bool, str]  # a claim's answer, with the numbers it was read from
@@ -45,6 +47,9 @@ class Experiment:
         figures: results -> pictures.
         texts: results -> preformatted texts.
         network: config -> (Linen module, shape of one example), for --mode=table.
+        inputs: (config, images as the data set has them) -> what the network reads of them, for
+            --mode=predict; where the topic changes its images before they are batches.
+        classes: config -> the names of the outputs; where they are not the data set's classes.
         terms: of the notes' index, those that this topic is an entry point of.
     """
 
@@ -59,6 +64,8 @@ class Experiment:
     figures: Callable[[Results], Iterable[Picture]] | None = None
     texts: Callable[[Results], Iterable[Text]] | None = None
     network: Callable[[Any], tuple[Any, tuple[int, ...]]] | None = None
+    inputs: Callable[[Any, np.ndarray], np.ndarray] | None = None
+    classes: Callable[[Any], tuple[str, ...]] | None = None
     terms: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

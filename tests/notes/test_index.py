@@ -28,7 +28,6 @@ TO_COME = {  # of chapters 4 and 5; a term that gets its entry point leaves this
     "style image",
     "style matrix",
     "t-distributed stochastic neighbor embedding",
-    "transfer learning",
     "YOLO algorithm",
 }
 
