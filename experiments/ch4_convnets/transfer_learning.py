@@ -27,25 +27,18 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-import flax.linen as nn
 import jax
 import numpy as np
 
 from ngjax import data, metrics, optim, pretrained, supervised
 from ngjax.experiment import Experiment, NotAsked, Picture, Results, Text
-from ngjax.models.layers import Dense
-from ngjax.models.mobilenet import MobileNet
-from ngjax.ops.initializers import xavier
+from ngjax.models.transfer import BACKBONE, BACKBONES, HEAD, Features, Head, Whole, backbone
 from ngjax.train import devices as dev
 from ngjax.train.engine import fit
 from ngjax.train.program import Program
 from ngjax.train.settings import Run
 from ngjax.types import Array, Params, Task, UserError
 
-BACKBONES = {  # name -> what of MobileNet it is
-    "small": {"width": 0.5, "blocks": 4},
-    "mobilenet": {"width": 1.0, "blocks": 12},  # conv_pw_13 is not among the weights
-}
 LEARNS = {
     "frozen": "head",
     "fine_tuned_last": "last",
@@ -55,7 +48,6 @@ LEARNS = {
 KINDS = ("frozen", "fine_tuned_all", "scratch")  # those that are also given more images
 SHIFT = 4  # pixels that an image of the pretraining is moved by at most
 AT_ONCE = 64  # images whose features are computed in one call
-BACKBONE, HEAD = "backbone", "fc"  # parts of the network
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,60 +75,6 @@ class Config:
             raise ValueError(f"last: must be 1 to {BACKBONES[self.backbone]['blocks']} blocks")
         if not 0 <= self.backbone_rate < math.inf:
             raise ValueError(f"backbone_rate: must be >= 0, got {self.backbone_rate}")
-
-
-class Head(nn.Module):
-    """The new softmax alone, z = a W + b, on features [B, C]."""
-
-    classes: int
-
-    @nn.compact
-    def __call__(self, a: Array) -> tuple[Array, dict[str, Array]]:
-        """Maps features to (logits [B, K], activations by name)."""
-        z = Dense(self.classes, kernel_init=xavier(), name=HEAD)(a)
-        return z, {HEAD: z}
-
-
-class Features(nn.Module):
-    """The backbone: MobileNet's mean over all places, or the small one's maps laid in a row.
-
-    Attributes:
-        which: a name of `BACKBONES`.
-    """
-
-    which: str
-
-    @nn.compact
-    def __call__(self, x: Array, *, train: bool = False) -> tuple[Array, dict[str, Array]]:
-        """Maps images [B, H, W, 3] of bytes to (features [B, C], activations by name)."""
-        a, out = backbone(self.which)(x / 127.5 - 1, train=train)
-        if self.which == "small":  # so few blocks leave it to the head where things are
-            a = out[f"conv_pw_{BACKBONES['small']['blocks']}"].reshape(len(x), -1)
-        return a, out
-
-
-class Whole(nn.Module):
-    """Backbone and head.
-
-    Attributes:
-        which: a name of `BACKBONES`.
-        classes: outputs K.
-    """
-
-    which: str
-    classes: int
-
-    @nn.compact
-    def __call__(self, x: Array, *, train: bool = False) -> tuple[Array, dict[str, Array]]:
-        """Maps images [B, H, W, 3] of bytes to (logits [B, K], activations by name)."""
-        a, out = Features(self.which, name="features")(x, train=train)
-        z = Dense(self.classes, kernel_init=xavier(), name=HEAD)(a)
-        return z, {**out, HEAD: z}
-
-
-def backbone(which: str) -> MobileNet:
-    """MobileNet without its classes."""
-    return MobileNet(0, **BACKBONES[which], name=BACKBONE)
 
 
 def coloured(images: np.ndarray) -> np.ndarray:
