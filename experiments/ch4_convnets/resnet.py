@@ -252,7 +252,6 @@ def figures(results: Results) -> Iterator[Picture]:
                 {kind: [loss[kind], loss[f"{kind}-deep"]] for kind in ("plain", "residual")},
                 xlabel="layers",
                 ylabel="training loss",
-                log_y=True,
             ),
         )
     deep = {name: arm for name, arm in results.items() if arm.config.use == "deep"}
