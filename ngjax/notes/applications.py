@@ -53,7 +53,7 @@ APPLICATIONS = (
         ("lenet", "alexnet", "vgg", "resnet", "inception"),
     ),
     Application(
-        "speech_recognition", "audio", "transcript", False, "rnn", ("speech", "trigger_word")
+        "speech_recognition", "audio", "transcript", False, "rnn", ("speech",)
     ),
     Application(
         "machine_translation",

@@ -154,7 +154,13 @@ def test_parameters_are_those_of_the_paper(name):
 def test_no_image_network_is_left_out():
     known = {type(module) for module, *_ in TABLE.values()}
     for file in pkgutil.iter_modules(ngjax.models.__path__, "ngjax.models."):
-        if file.name.rpartition(".")[2] in ("layers", "table", "recurrent", "language_model", "transfer"):
+        if file.name.rpartition(".")[2] in (
+            "layers",
+            "table",
+            "recurrent",
+            "language_model",
+            "transfer",
+        ):
             continue
         home = __import__(file.name, fromlist=["_"])
         networks = {
