@@ -1,8 +1,8 @@
 """Harsh settings for every test: eight devices, no silent rank promotion, warnings are errors.
 
 Compiled programs are kept for the session, so that a program that many tests build compiles once;
-the command lines that tests type find them by the environment. Loaded programs are let go of file by
-file: a process that holds thousands of them runs out of memory maps.
+the command lines that tests type find them by the environment. Loaded programs are let go of file
+by file: a process that holds thousands of them runs out of memory maps.
 """
 
 import gc

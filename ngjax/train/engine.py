@@ -225,8 +225,7 @@ class _Loop:
 
 
 def _at(step: int, sums: tuple[Any, Any]) -> tuple[float, float]:
-    total, count = sums
-    return float(total[step]), float(count[step])
+    return float(sums[0][step]), float(sums[1][step])
 
 
 def _all_finite(tree: Any) -> bool:

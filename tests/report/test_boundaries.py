@@ -15,16 +15,16 @@ MODELS = {
 
 
 def shades(ax):
-    """[300, 300] of the classes that a panel is shaded by."""
-    return np.asarray(ax.collections[0].get_array()).reshape(300, 300)
+    """[150, 150] of the classes that a panel is shaded by."""
+    return np.asarray(ax.collections[0].get_array()).reshape(150, 150)
 
 
 def test_a_panel_each_shaded_by_what_its_model_says():
     axes = figures.boundaries(XY, CLASSES, MODELS).axes
     assert [ax.get_title(loc="left") for ax in axes] == list(MODELS)
     across, one, up, none = map(shades, axes)
-    assert (across[:, :150] == 0).all() and (across[:, 150:] == 1).all()
-    assert (up[:150] == 0).all() and (up[150:] == 1).all()
+    assert (across[:, :75] == 0).all() and (across[:, 75:] == 1).all()
+    assert (up[:75] == 0).all() and (up[75:] == 1).all()
     assert (one == 1).all() and (none == 0).all()
 
 
