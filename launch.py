@@ -180,35 +180,13 @@ def _start_jax() -> None:
 
     if FLAGS.devices:
         jax.config.update("jax_num_cpu_devices", FLAGS.devices)
-    _join_hosts(jax)
+    from ngjax.train import hosts
+
+    hosts.join(FLAGS.coordinator, FLAGS.num_processes, FLAGS.process_id, FLAGS.devices)
     if FLAGS.cache_dir:
         jax.config.update("jax_compilation_cache_dir", str(Path(FLAGS.cache_dir).expanduser()))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-
-
-def _join_hosts(jax: Any) -> None:
-    """Make one run of several processes; nothing to do where there is but this one."""
-    names = ("coordinator", "num_processes", "process_id")
-    given = [name for name in names if FLAGS[name].value is not None]
-    if not given:
-        return
-    for name in names:
-        if name not in given:
-            raise UserError(f"--{given[0]}: give --{name} too; several processes need all three")
-    if FLAGS.process_id >= FLAGS.num_processes:
-        raise UserError(f"--process_id={FLAGS.process_id}: must be below {FLAGS.num_processes}")
-    if not FLAGS.coordinator.rpartition(":")[2].isdigit():
-        raise UserError(f"--coordinator={FLAGS.coordinator}: write host:port")
-    jax.config.update("jax_enable_preemption_service", False)  # it would swallow SIGTERM
-    jax.distributed.initialize(
-        FLAGS.coordinator,
-        FLAGS.num_processes,
-        FLAGS.process_id,
-        local_device_ids=range(FLAGS.devices) if FLAGS.devices else None,
-        cluster_detection_method="deactivate",  # the flags have said it all
-        heartbeat_timeout_seconds=30,
-    )
 
 
 def _leave_together(patience: float = 10.0) -> None:

@@ -52,9 +52,7 @@ APPLICATIONS = (
         "cnn",
         ("lenet", "alexnet", "vgg", "resnet", "inception"),
     ),
-    Application(
-        "speech_recognition", "audio", "transcript", False, "rnn", ("speech", "trigger_word")
-    ),
+    Application("speech_recognition", "audio", "transcript", False, "rnn", ("speech",)),
     Application(
         "machine_translation",
         "sentence",
