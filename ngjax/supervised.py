@@ -18,7 +18,7 @@ import numpy as np
 from flax import linen as nn
 
 from ngjax import data, losses, metrics, optim
-from ngjax.models.layers import Dropout
+from ngjax.ops.dropout import Dropout
 from ngjax.ops.normalise import normalise, standardise
 from ngjax.types import Array, Aux, Batch, Context, Metrics, Params, Sum, Task
 

@@ -31,8 +31,9 @@ from ngjax import data, optim, supervised
 from ngjax.experiment import Experiment, Picture, Results, Text, pictures
 from ngjax.models.alexnet import AlexNet
 from ngjax.models.inception import MODULES, GoogLeNet, Inception, Unit
-from ngjax.models.layers import Conv, Dense, Dropout
+from ngjax.models.layers import Conv, Dense
 from ngjax.models.table import format_table, layer_table
+from ngjax.ops.dropout import Dropout
 from ngjax.ops.initializers import xavier
 from ngjax.ops.pool import max_pool
 from ngjax.train.settings import Run

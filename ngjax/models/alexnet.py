@@ -19,8 +19,9 @@ from typing import Any
 
 import flax.linen as nn
 
-from ngjax.models.layers import Conv, Dense, Dropout
+from ngjax.models.layers import Conv, Dense
 from ngjax.ops.activations import ACTIVATIONS
+from ngjax.ops.dropout import Dropout
 from ngjax.ops.initializers import xavier
 from ngjax.ops.local_response import local_response_normalise
 from ngjax.ops.pool import max_pool

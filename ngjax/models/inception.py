@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax.numpy as jnp
 
-from ngjax.models.layers import BatchNorm, Conv, Dense, Dropout
+from ngjax.models.layers import BatchNorm, Conv, Dense
 from ngjax.ops.activations import relu
+from ngjax.ops.dropout import Dropout
 from ngjax.ops.initializers import xavier
 from ngjax.ops.pool import average_pool, max_pool
 from ngjax.types import Array, UserError

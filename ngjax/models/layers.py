@@ -8,17 +8,15 @@ promoted type of inputs and parameters.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 from jax import lax
 
 from ngjax.ops.convolve import convolve
 from ngjax.ops.depthwise import depthwise_convolve
-from ngjax.ops.dropout import inverted_dropout
 from ngjax.ops.initializers import Initializer, he, zeros
 from ngjax.types import AXIS, Array, UserError
 
@@ -136,18 +134,6 @@ class DepthwiseConv(nn.Module):
         return depthwise_convolve(
             a, kernel, stride=self.stride, padding=self.padding, form=self.form
         )
-
-
-class Dropout(NamedTuple):
-    """What inverted dropout needs where a network stands (notes 2.2.1): `dropout(layer, a)`."""
-
-    key: Array  # this step's, equal on every device
-    slot: Array  # [B]: each example's place in the global batch, so the mask knows no device
-    rate: Array | float  # share of units set to zero; traced
-
-    def __call__(self, layer: int, a: Array) -> Array:
-        """Drop units of a [B, ...], differently for every layer."""
-        return inverted_dropout(jax.random.fold_in(self.key, layer), self.slot, a, self.rate)
 
 
 def _add_bias(z: Array, bias: Array | None) -> Array:

@@ -16,8 +16,9 @@ from typing import Any
 
 import flax.linen as nn
 
-from ngjax.models.layers import Conv, Dropout
+from ngjax.models.layers import Conv
 from ngjax.ops.activations import relu
+from ngjax.ops.dropout import Dropout
 from ngjax.ops.pool import average_pool, max_pool
 from ngjax.types import Array
 

@@ -19,8 +19,9 @@ from typing import Any
 
 import flax.linen as nn
 
-from ngjax.models.layers import BatchNorm, Conv, Dense, Dropout
+from ngjax.models.layers import BatchNorm, Conv, Dense
 from ngjax.ops.activations import relu
+from ngjax.ops.dropout import Dropout
 from ngjax.ops.initializers import xavier
 from ngjax.ops.pool import max_pool
 from ngjax.types import Array, UserError

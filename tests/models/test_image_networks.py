@@ -15,12 +15,13 @@ import pytest
 import ngjax.models
 from ngjax.models.alexnet import AlexNet
 from ngjax.models.inception import GoogLeNet, Inception, Widths
-from ngjax.models.layers import Conv, DepthwiseConv, Dropout
+from ngjax.models.layers import Conv, DepthwiseConv
 from ngjax.models.mobilenet import BLOCKS, MobileNet
 from ngjax.models.network_in_network import NetworkInNetwork
 from ngjax.models.resnet import Block, ResNet
 from ngjax.models.table import layer_table
 from ngjax.models.vgg import VGG
+from ngjax.ops.dropout import Dropout
 from ngjax.train.devices import alone
 from ngjax.types import UserError
 
