@@ -43,7 +43,7 @@ flags.DEFINE_boolean("smoke", False, "a run of seconds that only shows that ever
 MODES = ["train", "eval", "predict", "search", "table"]
 MEANING = "eval: judge saved weights; predict: name --input; search: tune; table: layers and cost"
 flags.DEFINE_enum("mode", "train", MODES, MEANING)
-flags.DEFINE_string("input", None, "an image, or a folder of them, that --mode=predict names")
+flags.DEFINE_string("input", None, "an image, a folder or a text that --mode=predict is asked of")
 flags.DEFINE_string("search", "", "what to search: KNOB=log(1e-4,1) KNOB=int(50,100) ...")
 flags.DEFINE_integer("trials", 32, "how many trials a search makes", 1)
 flags.DEFINE_enum("strategy", "random", ["random", "grid", "coarse_to_fine", "optuna"], "of search")
@@ -168,8 +168,8 @@ def _do(asks_help: bool) -> int:
     if FLAGS.mode == "predict":
         from ngjax.experiment import predicting
 
-        named = predicting.predict(_request(plan), FLAGS.input)
-        return 0 if FLAGS.process_id else predicting.show(named)
+        told = predicting.predict(_request(plan), FLAGS.input)
+        return 0 if FLAGS.process_id else console.print_lines(told)
     made = plan.plan(_request(plan))
     if FLAGS.mode == "eval":
         found = runner.evaluate(made)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from ngjax.data import like
-from ngjax.experiment.predicting import probabilities
+from ngjax.experiment.naming import probabilities
 from ngjax.models.mobilenet import MobileNet
 from ngjax.types import UserError
 
@@ -88,30 +88,30 @@ def trained(place):
 def test_a_users_own_folder_is_learned_and_its_classes_are_named(trained):
     done = launch(*FOLDER, "--mode=predict", "--input=new/red.png", cwd=trained)
     assert done.returncode == 0, done.stderr
-    path, arm, first, probability, second, other = done.stdout.split()
-    assert (path, arm, first, second) == ("new/red.png", "frozen", "red", "blue")
+    arm, path, first, probability, second, other = done.stdout.split()
+    assert (arm, path, first, second) == ("frozen", "new/red.png", "red", "blue")
     assert float(probability) > 0.5
     assert float(probability) + float(other) == pytest.approx(1, abs=2e-3)
-    assert not (trained / "run" / "predictions.csv").exists()
+    assert not (trained / "run" / "predictions").exists()
 
 
 def test_a_folder_of_images_is_named_in_a_table(trained):
     without = [word for word in FOLDER if not word.startswith("--arms")]
     done = launch(*without, "--mode=predict", "--input=new", cwd=trained)  # the arms that are there
     assert done.returncode == 0, done.stderr
-    assert "written to run/predictions.csv" in done.stdout
-    rows = list(csv.DictReader((trained / "run" / "predictions.csv").read_text().splitlines()))
+    assert "written to run/predictions/frozen/classes.csv" in done.stdout
+    table = trained / "run" / "predictions" / "frozen" / "classes.csv"
+    rows = list(csv.DictReader(table.read_text().splitlines()))
     assert [(row["file"], row["class1"]) for row in rows] == [
         ("blue.png", "blue"),
         ("red.png", "red"),
     ]
-    (trained / "run" / "predictions.csv").unlink()
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--mode=predict",), "--input: give an image"),
+        (("--mode=predict",), "--input: give what"),
         (("--mode=predict", "--input=nowhere.png"), "--input=nowhere.png: no such file"),
         (("--mode=predict", "--input=photos"), "--input=photos: holds no image"),
         (("--mode=predict", "--input=weights.npz"), "weights.npz: not a readable image"),
@@ -146,7 +146,7 @@ def test_a_topic_that_changes_its_images_changes_the_users_too(place):
     assert launch(*words, cwd=place).returncode == 0
     done = launch(*words, "--mode=predict", "--input=new/red.png", cwd=place)
     assert done.returncode == 0, done.stderr
-    assert [line.split()[1] for line in done.stdout.splitlines()] == ["1998", "notes"]
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["1998", "notes"]
 
 
 def test_probabilities():

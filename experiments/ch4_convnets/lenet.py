@@ -15,6 +15,7 @@ channels and biases; the report prints both columns.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 from typing import Literal
 
@@ -22,6 +23,7 @@ import numpy as np
 
 from ngjax import data, optim, supervised
 from ngjax.experiment import Experiment, NotAsked, Picture, Results, Text
+from ngjax.experiment.naming import name_images
 from ngjax.models.lenet import SIDE, LeNet5
 from ngjax.models.table import format_table, layer_table
 from ngjax.train.settings import Run
@@ -160,7 +162,7 @@ EXPERIMENT = Experiment(
     figures=figures,
     texts=texts,
     network=network,
-    inputs=inputs,
+    predict=functools.partial(name_images, inputs=inputs),
     terms=(
         "LeNet-5",
         "convolutional networks",

@@ -32,6 +32,7 @@ import numpy as np
 
 from ngjax import data, metrics, optim, pretrained, supervised
 from ngjax.experiment import Experiment, NotAsked, Picture, Results, Text
+from ngjax.experiment.naming import name_images
 from ngjax.models.transfer import BACKBONE, BACKBONES, HEAD, Features, Head, Whole, backbone
 from ngjax.train import devices as dev
 from ngjax.train.engine import fit
@@ -350,7 +351,6 @@ EXPERIMENT = Experiment(
     figures=figures,
     texts=texts,
     network=network,
-    inputs=inputs,
-    classes=lambda config: images_of(config).classes,
+    predict=functools.partial(name_images, inputs=inputs, held=images_of),
     terms=("transfer learning",),
 )

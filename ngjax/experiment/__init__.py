@@ -2,10 +2,12 @@
 
 from ngjax.experiment.catalogue import discover, load
 from ngjax.experiment.results import NotAsked, Results, Verdict
-from ngjax.experiment.spec import Experiment, Picture, Text
+from ngjax.experiment.spec import Answer, Experiment, Learned, Picture, Text
 
 __all__ = [
+    "Answer",
     "Experiment",
+    "Learned",
     "NotAsked",
     "Picture",
     "Results",

@@ -117,6 +117,12 @@ def print_evaluation(found: Mapping[str, Mapping[int, Mapping[str, float]]]) -> 
     return 0
 
 
+def print_lines(lines: Sequence[str]) -> int:
+    """Lines as they are."""
+    print("\n".join(lines))
+    return 0
+
+
 def print_table(configs: Mapping[str, Any], experiment: Experiment) -> int:
     """--mode=table: every arm's network, layer by layer.
 

@@ -16,8 +16,7 @@ from ngjax.report.results import Text
 from ngjax.types import Task
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from ngjax import data
     from ngjax.experiment.results import Results
 
 Holds = bool | tuple[bool, str]  # a claim's answer, with the numbers it was read from
@@ -29,6 +28,24 @@ class Picture(NamedTuple):
     name: str  # the file's name without .png
     caption: str
     figure: Any  # matplotlib Figure
+
+
+class Learned(NamedTuple):
+    """An arm of a finished run, as --mode=predict asks it."""
+
+    name: str  # of the topic
+    config: Any
+    task: Task
+    params: Any  # the weights that are judged
+    extra: Any  # batch statistics and the like, of the same state
+    outputs: Callable[[data.Split], Any]  # `Task.predict` of examples, one row each
+
+
+class Answer(NamedTuple):
+    """What an arm answers."""
+
+    lines: tuple[str, ...]  # printed
+    files: Mapping[str, bytes] = {}  # name -> content, written to the run folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,9 +64,8 @@ class Experiment:
         figures: results -> pictures.
         texts: results -> preformatted texts.
         network: config -> (Linen module, shape of one example), for --mode=table.
-        inputs: (config, images as the data set has them) -> what the network reads of them, for
-            --mode=predict; where the topic changes its images before they are batches.
-        classes: config -> the names of the outputs; where they are not the data set's classes.
+        predict: (learned, text of --input) -> the answer of --mode=predict; by default an image's
+            class, by `naming.name_images`.
         terms: of the notes' index, those that this topic is an entry point of.
     """
 
@@ -64,8 +80,7 @@ class Experiment:
     figures: Callable[[Results], Iterable[Picture]] | None = None
     texts: Callable[[Results], Iterable[Text]] | None = None
     network: Callable[[Any], tuple[Any, tuple[int, ...]]] | None = None
-    inputs: Callable[[Any, np.ndarray], np.ndarray] | None = None
-    classes: Callable[[Any], tuple[str, ...]] | None = None
+    predict: Callable[[Learned, str], Answer] | None = None
     terms: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
