@@ -53,7 +53,8 @@ class Config:
     width: float = 0.5  # factor of the small network's filters and units
     dropout: float = 0.0  # share of units dropped before fc6 and fc7 in training; the paper: 0.5
     field: int = 32  # pixels a side that smaller images are brought to
-    shift: int = 2  # pixels that a training image is moved by at most, either way
+    augment: Literal["shift", "imagenet"] = "shift"  # imagenet: parts of all sizes, colours
+    shift: int = 2  # pixels that a training image is moved by at most; of augment=shift
     flip: bool = False  # exchange left and right in one case of two; not for digits
     data: data.Data = data.Data(name="digits")
     optimizer: optim.Optimizer = optim.Optimizer(rule="momentum", learning_rate=0.08)
@@ -101,7 +102,7 @@ def build(config: Config) -> Task:
         net,
         config.optimizer,
         supervised.classify,
-        augment=data.shift_and_flip(config.shift, config.flip),
+        augment=data.augmentation(config.augment, config.shift, config.flip),
         hyper={"dropout": config.dropout},
     )
 

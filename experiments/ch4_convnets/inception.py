@@ -55,8 +55,10 @@ class Config:
     single: Literal[0, 1, 3, 5] = 0  # side of the one filter in place of a module; 0: the module
     width: float = 0.125  # factor of the small network's filters
     dropout: float = 0.2  # share of units dropped before the last layer in training
+    remat: bool = False  # compute a block's maps anew in the backward pass, to save memory
     field: int = 16  # pixels a side that smaller images are brought to
-    shift: int = 1  # pixels that a training image is moved by at most, either way
+    augment: Literal["shift", "imagenet"] = "shift"  # imagenet: parts of all sizes, colours
+    shift: int = 1  # pixels that a training image is moved by at most; of augment=shift
     flip: bool = False  # exchange left and right in one case of two; not for digits
     data: data.Data = data.Data(name="digits")
     optimizer: optim.Optimizer = optim.Optimizer(rule="adam", learning_rate=4e-3, schedule="cosine")
@@ -68,6 +70,8 @@ class Config:
             raise ValueError(f"width: must be above 0, got {self.width}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout: must be in [0, 1), got {self.dropout}")
+        if self.remat and self.single:
+            raise ValueError("remat: is of modules, and single leaves them out")
         if self.single and self.size == "full":
             raise ValueError("single: the rivals of a module are small networks")
         if self.field < 1:
@@ -134,7 +138,7 @@ def multiplications(module: nn.Module, shape: tuple[int, ...]) -> int:
 
 def small(config: Config, classes: int, shape: tuple[int, ...]) -> nn.Module:
     """The small network of this arm: the module's, or a rival as dear as it."""
-    net = GoogLeNet("small", classes, width=config.width)
+    net = GoogLeNet("small", classes, width=config.width, remat=config.remat)
     return fair_rival(net, config.single, shape) if config.single else net
 
 
@@ -173,13 +177,13 @@ def build(config: Config) -> Task:
     held = prepared(config)
     classes = len(held.classes)
     full = config.size == "full"
-    module = GoogLeNet("2014", classes) if full else network(config)[0]
+    module = GoogLeNet("2014", classes, remat=config.remat) if full else network(config)[0]
     return supervised.task(
         held,
         supervised.linen(module, held, supervised.training_with_dropout),
         config.optimizer,
         supervised.classify,
-        augment=data.shift_and_flip(config.shift, config.flip),
+        augment=data.augmentation(config.augment, config.shift, config.flip),
         hyper={"dropout": config.dropout},
     )
 

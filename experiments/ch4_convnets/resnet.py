@@ -47,7 +47,6 @@ from ngjax.experiment import Experiment, Picture, Results, Text, pictures
 from ngjax.experiment.results import Arm
 from ngjax.models.resnet import Block, ResNet
 from ngjax.models.table import format_table, layer_table
-from ngjax.ops.initializers import he
 from ngjax.train.settings import Run
 from ngjax.types import AXIS, Array, Context, Params, Task
 
@@ -72,8 +71,10 @@ class Config:
     use: Literal["shallow", "deep"] = "shallow"  # which of the two depths
     shortcut: bool = True  # false: the plain network of the same depth
     width: float = 0.5  # factor of all filters
+    remat: bool = False  # compute a block's maps anew in the backward pass, to save memory
     field: int = 16  # pixels a side that smaller images are brought to
-    shift: int = 1  # pixels that a training image is moved by at most, either way
+    augment: Literal["shift", "imagenet"] = "shift"  # imagenet: parts of all sizes, colours
+    shift: int = 1  # pixels that a training image is moved by at most; of augment=shift
     flip: bool = False  # exchange left and right in one case of two
     data: data.Data = data.Data(name="digits")
     optimizer: optim.Optimizer = optim.Optimizer(
@@ -105,14 +106,21 @@ def prepared(config: Config) -> data.Dataset:
 def model(config: Config, classes: int) -> ResNet:
     """The network of this arm."""
     small, width = config.size == "small", config.width if config.size == "small" else 1.0
-    return ResNet(config.depth, classes, small=small, width=width, shortcut=config.shortcut)
+    return ResNet(
+        config.depth,
+        classes,
+        small=small,
+        width=width,
+        shortcut=config.shortcut,
+        remat=config.remat,
+    )
 
 
 def build(config: Config) -> Task:
     """The Task."""
     held = prepared(config)
     net = supervised.linen(model(config, len(held.classes)), held, supervised.training)
-    augment = data.shift_and_flip(config.shift, config.flip)
+    augment = data.augmentation(config.augment, config.shift, config.flip)
     return supervised.task(held, net, config.optimizer, supervised.classify, augment=augment)
 
 
@@ -124,18 +132,6 @@ def network(config: Config) -> tuple[ResNet, tuple[int, ...]]:
     return model(config, len(held.classes)), held.train.inputs.shape[1:]
 
 
-def at_start(params: Params) -> Params:
-    """Weights of the same shapes as training began with: He's, gamma = 1, beta = 0."""
-    leaves, tree = jax.tree_util.tree_flatten_with_path(params)
-    drawn = []
-    for number, (path, leaf) in enumerate(leaves):
-        if leaf.ndim > 1:
-            drawn.append(he()(jax.random.fold_in(jax.random.key(0), number), leaf.shape))
-        else:
-            drawn.append(jnp.full(leaf.shape, float(path[-1].key == "scale"), leaf.dtype))
-    return jax.tree.unflatten(tree, drawn)
-
-
 @functools.lru_cache(maxsize=2)
 def gradient_sizes(arm: Arm) -> dict[str, float]:
     """||dJ/dW|| / ||W|| of the first convolution and of each block's first, before training."""
@@ -143,7 +139,8 @@ def gradient_sizes(arm: Arm) -> dict[str, float]:
     held = {name: values[:EXAMPLES] for name, values in task.constants["train"].items()}
     batch = {"mask": jnp.ones(EXAMPLES), "slot": slot, "index": slot, **held}
     context = Context(None, 0, task.hyper, {"scale": task.constants["scale"]}, train=True)
-    params, extra = at_start(arm.params), arm.state.extra
+    quick = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+    params, extra = quick(task.init)(jax.random.key(0))
 
     def mean_loss(params: Params) -> Array:
         (total, count), _ = task.loss(params, extra, batch, context)
@@ -152,8 +149,7 @@ def gradient_sizes(arm: Arm) -> dict[str, float]:
     def slopes(_: Array) -> Params:
         return jax.grad(mean_loss)(params)
 
-    # Not jitted: the blocks share their compiled pieces, a deep graph would compile for long.
-    found = jax.vmap(slopes, axis_name=AXIS)(jnp.zeros(1))
+    found = quick(jax.vmap(slopes, axis_name=AXIS))(jnp.zeros(1))  # run once: compile fast
     parts = {name for name in params if name == "conv1" or "_block" in name}
 
     def size(part: str) -> float:

@@ -56,7 +56,8 @@ class Config:
     batch_norm: bool = False  # normalise behind every convolution; not in the paper
     dropout: float = 0.2  # share of units dropped behind the full connections in training
     field: int = 16  # pixels a side that smaller images are brought to
-    shift: int = 1  # pixels that a training image is moved by at most, either way
+    augment: Literal["shift", "imagenet"] = "shift"  # imagenet: parts of all sizes, colours
+    shift: int = 1  # pixels that a training image is moved by at most; of augment=shift
     flip: bool = False  # exchange left and right in one case of two; not for digits
     data: data.Data = data.Data(name="digits")
     optimizer: optim.Optimizer = optim.Optimizer(rule="adam", learning_rate=2e-3, schedule="cosine")
@@ -103,7 +104,7 @@ def build(config: Config) -> Task:
         net,
         config.optimizer,
         supervised.classify,
-        augment=data.shift_and_flip(config.shift, config.flip),
+        augment=data.augmentation(config.augment, config.shift, config.flip),
         hyper={"dropout": config.dropout},
     )
 

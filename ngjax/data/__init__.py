@@ -1,6 +1,12 @@
 """Data: the catalogue of sets, their readers, splits, sources for the engine, vocabularies."""
 
-from ngjax.data.augment import crop_and_flip, horizontal_flip, random_crop, shift_and_flip
+from ngjax.data.augment import (
+    augmentation,
+    crop_and_flip,
+    horizontal_flip,
+    random_crop,
+    shift_and_flip,
+)
 from ngjax.data.catalogue import entry, names
 from ngjax.data.dataset import Data, Dataset, Human, Split, changed
 from ngjax.data.embedded import photograph, photograph_names
@@ -22,6 +28,7 @@ __all__ = [
     "Human",
     "Split",
     "Vocabulary",
+    "augmentation",
     "changed",
     "constants",
     "crop_and_flip",

@@ -66,7 +66,7 @@ def load(config: Data, *, kinds: tuple[str, ...] = (), classes: int = 0) -> Data
         classes=parts.classes,
         origin=parts.origin or f"{item.title}: {item.home}",
         licence=item.licence,
-        notes=notes,
+        notes=f"{notes}; {item.caveat}" if item.caveat else notes,
         human=human_level(config),
     )
 
