@@ -199,15 +199,7 @@ def figures(results: Results) -> Iterator[Picture]:
             "ReLU and tanh, the rest alike (figure 1 of the paper).",
             draw.curves(pair, ["train/loss", "train/accuracy"], log=["loss"]),
         )
-    yield Picture(
-        "accuracy",
-        "Test accuracy of each arm in the end.",
-        draw.bars(
-            {name: arm["test/accuracy"] for name, arm in results.items()},
-            {name: arm.spread("test/accuracy") for name, arm in results.items()},
-            xlabel="test accuracy",
-        ),
-    )
+    yield pictures.test_errors(results, "Test error of each arm in the end.")
     arm = results.only
     classes = data.load(arm.config.data).classes
     net = model(arm.config, len(classes))

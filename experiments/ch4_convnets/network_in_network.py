@@ -208,15 +208,8 @@ def figures(results: Results) -> Iterator[Picture]:
         "where a place speaks for the class.",
         draw.image_grid(tiles, titles, columns=1 + len(held.classes)),
     )
-    yield Picture(
-        "accuracy",
-        "Test accuracy of each arm in the end; parameters are equal.",
-        draw.bars(
-            {name: arm["test/accuracy"] for name, arm in results.items()},
-            {name: arm.spread("test/accuracy") for name, arm in results.items()},
-            xlabel="test accuracy",
-        ),
-    )
+    caption = "Test error of each arm in the end; parameters are equal."
+    yield pictures.test_errors(results, caption)
     kernel = arm.params["conv1"]["kernel"]
     yield from pictures.image_network(arm, module, held.classes, kernel)
 

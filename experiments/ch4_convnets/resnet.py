@@ -288,7 +288,7 @@ EXPERIMENT = Experiment(
     build=build,
     objective=("dev/accuracy", "max"),
     arms=ARMS,
-    smoke=("run.steps=2", "data.limit=200", "width=0.1", "field=8", "deep=14"),
+    smoke=("run.steps=2", "data.limit=200", "width=0.1", "field=8", "deep=8"),
     claims={
         "plain-deep-degrades": deeper_is_worse_when_plain,
         "short-cuts-train-deeper": short_cuts_train_deeper,

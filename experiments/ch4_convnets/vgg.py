@@ -227,24 +227,10 @@ def deeper_gains_little(results: Results) -> tuple[bool, str]:
 
 
 def figures(results: Results) -> Iterator[Picture]:
-    """Accuracy over parameters, the first filters, the maps, the mistakes."""
-    from ngjax.report import figures as draw
-
-    yield Picture(
-        "accuracy",
-        "Test accuracy of each arm in the end, with the parameters of its convolutions.",
-        draw.bars(
-            {
-                f"{name}: {convolutions(arm.config):,}": arm["test/accuracy"]
-                for name, arm in results.items()
-            },
-            {
-                f"{name}: {convolutions(arm.config):,}": arm.spread("test/accuracy")
-                for name, arm in results.items()
-            },
-            xlabel="test accuracy",
-        ),
-    )
+    """Error and parameters, the first filters, the maps, the mistakes."""
+    named = {f"{name}: {convolutions(arm.config):,}": arm for name, arm in results.items()}
+    caption = "Test error of each arm in the end, with the parameters of its convolutions."
+    yield pictures.test_errors(named, caption)
     arm = results.get("3x3", results.only)
     classes = data.load(arm.config.data).classes
     net = model(arm.config, len(classes))
