@@ -253,7 +253,7 @@ def fewer_than_alexnet(results: Results) -> tuple[bool, str]:
 
 
 def equal_cost(results: Results) -> tuple[bool, str]:
-    """Each rival costs the module's multiplications, to one part in 20: whole filters go no nearer."""
+    """A rival costs the module's multiplications to one part in 20; whole filters go no nearer."""
     costs = {name: multiplications(*network(results[name].config)) for name in ARMS}
     told = ", ".join(f"{name} {cost:,}" for name, cost in costs.items())
     module = costs["inception"]
