@@ -84,8 +84,8 @@ def test_difficult_objects_are_not_asked_for(ignored, right):
 
 def test_second_box_on_one_object_is_wrong_under_voc():
     """Its best object is taken; COCO lets it have the neighbour, which it overlaps by half."""
-    truth = [Truth(np.array([BOX, BOX + [4, 0, 4, 0]]), np.zeros(2, int))]
-    found = [Found(np.array([BOX, BOX + [1, 0, 1, 0]]), np.array([0.9, 0.8]), np.zeros(2, int))]
+    truth = [Truth(np.array([BOX, BOX + (4, 0, 4, 0)]), np.zeros(2, int))]
+    found = [Found(np.array([BOX, BOX + (1, 0, 1, 0)]), np.array([0.9, 0.8]), np.zeros(2, int))]
     assert mean_average_precision(found, truth, 1, form="voc").mean == 0.5
     both = mean_average_precision(found, truth, 1, form="coco", thresholds=(0.5,))
     assert both.mean == pytest.approx(1)
