@@ -10,6 +10,7 @@ from ngjax.types import UserError
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "average_precision.npz"
 BOX = np.array([0.0, 0.0, 10.0, 10.0])
+STEP = np.array([1.0, 0.0, 1.0, 0.0])
 
 
 def test_equals_pycocotools():
@@ -84,8 +85,8 @@ def test_difficult_objects_are_not_asked_for(ignored, right):
 
 def test_second_box_on_one_object_is_wrong_under_voc():
     """Its best object is taken; COCO lets it have the neighbour, which it overlaps by half."""
-    truth = [Truth(np.array([BOX, BOX + (4, 0, 4, 0)]), np.zeros(2, int))]
-    found = [Found(np.array([BOX, BOX + (1, 0, 1, 0)]), np.array([0.9, 0.8]), np.zeros(2, int))]
+    truth = [Truth(np.array([BOX, BOX + STEP * 4]), np.zeros(2, int))]
+    found = [Found(np.array([BOX, BOX + STEP]), np.array([0.9, 0.8]), np.zeros(2, int))]
     assert mean_average_precision(found, truth, 1, form="voc").mean == 0.5
     both = mean_average_precision(found, truth, 1, form="coco", thresholds=(0.5,))
     assert both.mean == pytest.approx(1)
