@@ -131,7 +131,7 @@ def build(config: Config) -> Task:
     held = held_scenes(config)
     model = network(config)[0]
     judged = functools.partial(judge, config)
-    net = supervised.linen(model, held)
+    net = supervised.linen(model, held, supervised.training)
     return supervised.task(held, net, config.optimizer, judged, augment=recolour)
 
 
@@ -144,7 +144,7 @@ def recolour(key: Array, image: Array) -> Array:
 
 def network(config: Config) -> tuple[Locator, tuple[int, ...]]:
     """The network and the shape of a scene."""
-    return Locator(5 + config.classes), (config.size, config.size, 3)
+    return Locator(5 + config.classes, normalise=True), (config.size, config.size, 3)
 
 
 def finds_the_object(results: Results) -> tuple[bool, str]:
