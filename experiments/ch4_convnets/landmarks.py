@@ -9,9 +9,10 @@ the points found and the true ones over the distance of the outer corners of the
 the faces are drawn by a seed, which needs no data and shows no person; by name there are 69
 photographs, whose points a model of dlib placed, not people. In both the face fills the picture, as
 behind a face detector. One picture in five is a crop of a photograph of a temple or a flower, and
-no face. In training faces are mirrored (left points then change their numbers with right ones),
-shifted, turned and scaled, the points with the pixels; arm `plain` does none of that. Arm `wrong`
-mirrors the faces, but lets the points keep their numbers.
+no face. In training faces are mirrored (left points then change their numbers with right ones)
+and shifted, the points with the pixels; arm `plain` does neither. Arm `wrong` mirrors the faces,
+but lets the points keep their numbers. The network's last layer speaks in deviations from the mean
+face: y_hat = mu + sigma z, with the training faces' mu and sigma (notes 2.3, for the outputs).
 
     python launch.py --experiment=landmarks
     python launch.py --experiment=landmarks --data.name=face_landmarks --data_dir=DIRECTORY \
@@ -36,7 +37,7 @@ from ngjax.experiment import Experiment, NotAsked, Picture, Results, Text
 from ngjax.models.locator import Locator
 from ngjax.models.table import format_table, layer_table
 from ngjax.train.settings import Run
-from ngjax.types import Array, Batch, Metrics, Source, Sum, Task
+from ngjax.types import Array, Batch, Context, Metrics, Params, Source, Sum, Task
 
 FAILED = 0.1  # of the eyes' distance: a face whose error is larger is counted as missed
 SHOWN = 18  # test faces in a figure
@@ -48,21 +49,17 @@ class Config:
     """What may be turned."""
 
     augment: Literal["all", "none", "wrong"] = "all"  # of faces and points in training
-    shift: float = 0.08  # share of the side that a face is moved by at most, either way
-    turn: float = 12.0  # degrees that it is turned by at most
-    scale: float = 0.12  # share that it is made larger or smaller by at most
+    shift: float = 0.1  # share of the side that a face is moved by at most, either way
     empty: float = 0.2  # pictures without a face, as a share of all
     data: data.Data = data.Data(name="drawn_faces")
     optimizer: optim.Optimizer = optim.Optimizer(rule="adam", learning_rate=2e-3, schedule="cosine")
-    run: Run = Run(steps=700, batch_size=32)
+    run: Run = Run(steps=800, batch_size=32)
 
     def __post_init__(self) -> None:
         """Refuse what no picture can be."""
-        for name in ("shift", "scale", "empty"):
+        for name in ("shift", "empty"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name}: must be in [0, 1), got {getattr(self, name)}")
-        if not 0 <= self.turn <= 180:
-            raise ValueError(f"turn: must be 0 to 180 degrees, got {self.turn}")
 
 
 def held_faces(config: Config) -> data.Dataset:
@@ -111,43 +108,38 @@ def judge(y_hat: Array, y: Array, mask: Array) -> tuple[Sum, Metrics]:
 
 
 def moved(config: Config, key: Array, image: Array, y: Array) -> tuple[Array, Array]:
-    """One picture [H, W, 3] and its y, mirrored or not, turned, scaled and shifted as one.
+    """One picture [H, W, 3] and its y, mirrored or not and shifted, the points with the pixels.
 
-    With sides of 1, pixel q of the new picture shows pixel R (q - 1/2) / s + 1/2 - t of the old
-    one, so that a point p comes to R^-1 (p + t - 1/2) s + 1/2. Outside the border is repeated.
+    A shift uncovers the picture's border, which is repeated.
     """
     size = image.shape[0]
-    flip_key, shift_key, turn_key, scale_key = jax.random.split(key, 4)
-    draw = functools.partial(jax.random.uniform, minval=-1.0, maxval=1.0)
-    shift = draw(shift_key, (2,)) * config.shift
-    angle = jnp.deg2rad(draw(turn_key) * config.turn)
-    scale = 1 + draw(scale_key) * config.scale
-    cosine, sine = jnp.cos(angle), jnp.sin(angle)
-    turn = jnp.array([[cosine, -sine], [sine, cosine]])  # R, of (x, y)
-
+    room = round(config.shift * size)
+    flip_key, shift_key = jax.random.split(key)
     flip = jax.random.bernoulli(flip_key)
-    image = jnp.where(flip, image[:, ::-1], image)
     p = points(y)  # [68, 2]
     mirrored = jnp.stack([1 - p[:, 0], p[:, 1]], axis=1)
-    mirrored = mirrored if config.augment == "wrong" else mirrored[MIRROR]
-    p = jnp.where(flip, mirrored, p)
+    p = jnp.where(flip, mirrored if config.augment == "wrong" else mirrored[MIRROR], p)
+    image = jnp.where(flip, image[:, ::-1], image)
 
-    middle = (jnp.arange(size) + 0.5) / size - 0.5
-    x, down = jnp.meshgrid(middle, middle)  # [H, W]
-    old = jnp.einsum("ij,jhw->ihw", turn, jnp.stack([x, down])) / scale + 0.5
-    places = (old - shift[:, None, None]) * size - 0.5  # of pixels' centres
-    sample = functools.partial(jax.scipy.ndimage.map_coordinates, order=1, mode="nearest")
-    channels = jnp.moveaxis(image.astype(jnp.float32), -1, 0)
-    image = jax.vmap(lambda channel: sample(channel, [places[1], places[0]]))(channels)
-    p = (p + shift[None] - 0.5) @ turn * scale + 0.5
+    corner = jax.random.randint(shift_key, (2,), 0, 2 * room + 1)  # column and row
+    wide = jnp.pad(image, ((room, room), (room, room), (0, 0)), mode="edge")
+    start = (corner[1], corner[0], jnp.zeros_like(corner[0]))
+    p = p + (room - corner)[None] / size
     y = jnp.where(y[0] > 0, jnp.concatenate([y[:1], p.reshape(-1)]), y)
-    return jnp.moveaxis(image, 0, -1), y  # [H, W, 3], [137]
+    return jax.lax.dynamic_slice(wide, start, image.shape), y  # [H, W, 3], [137]
 
 
 def build(config: Config) -> Task:
     """The Task."""
     held = held_faces(config)
-    net = supervised.linen(network(config)[0], held, supervised.training)
+    plain = supervised.linen(network(config)[0], held, supervised.training)
+    mu, sigma = (jnp.asarray(numbers)[None] for numbers in spread(held))
+
+    def apply(params: Params, extra: Any, batch: Batch, context: Context) -> tuple[Array, Any]:
+        z, extra = plain.apply(params, extra, batch, context)  # [B, 137]
+        return mu.astype(z.dtype) + sigma.astype(z.dtype) * z, extra
+
+    net = supervised.Network(plain.init, apply)
     task = supervised.task(held, net, config.optimizer, judge)
     if config.augment == "none":
         return task
@@ -159,6 +151,14 @@ def build(config: Config) -> Task:
         return {"inputs": pictures, "targets": y}
 
     return dataclasses.replace(task, train=Source(size=len(held.train), batch=batch))
+
+
+def spread(held: data.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of y over the training set, of the points over its faces, each [137]."""
+    y = held.train.targets
+    flag, faces = y[:, :1], y[y[:, 0] > 0, 1:]
+    mu, sigma = (np.concatenate([f(flag, axis=0), f(faces, axis=0)]) for f in (np.mean, np.std))
+    return mu, np.maximum(sigma, 1e-3)
 
 
 def network(config: Config) -> tuple[Locator, tuple[int, ...]]:
@@ -200,10 +200,13 @@ def numbers_change_places(results: Results) -> tuple[bool, str]:
 
 def numbers_of_y(results: Results) -> tuple[bool, str]:
     """Notes 4.13.2: 64 points and a flag are 129 outputs; here 68 points and a flag, 137."""
-    rows = layer_table(*network(results.only.config))
-    fewer = layer_table(Locator(1 + 2 * NOTES_POINTS), rows[0].shape)[-1].size
-    told = f"{fewer} outputs for {NOTES_POINTS} points, {rows[-1].size} for {POINTS}"
-    return (fewer, rows[-1].size) == (129, 137), told
+    module, picture = network(results.only.config)
+    counts = []
+    for model in (Locator(1 + 2 * NOTES_POINTS), module):
+        (last,) = (row for row in layer_table(model, picture) if row.name == "y")
+        counts.append(last.size)
+    told = f"{counts[0]} outputs for {NOTES_POINTS} points, {counts[1]} for {POINTS}"
+    return counts == [129, 137], told
 
 
 def figures(results: Results) -> Iterator[Picture]:

@@ -139,12 +139,14 @@ def shape(generator: np.random.Generator) -> np.ndarray:
     chin, brow, open_, lips, smile = u(1.0, 1.35), u(0.2, 0.34), u(0, 0.14), u(0.06, 0.12), u(-1, 1)
     jaw = _arc(0, 0, 1, chin, np.linspace(180, 0, 17))
     jaw[:, 0] *= 1 - 0.18 * np.clip(jaw[:, 1] / chin, 0, 1) ** 2 * u(0, 1.5)
-    brows = [_arc(s * apart, -brow, 0.27, u(0.05, 0.12), np.linspace(180, 360, 5)) for s in (-1, 1)]
+    arch = u(0.05, 0.12)
+    brows = [_arc(s * apart, -brow, 0.27, arch, np.linspace(180, 360, 5)) for s in (-1, 1)]
     tip = u(0.32, 0.44)
     bridge = np.stack([np.zeros(4), np.linspace(-0.05, tip, 4)], axis=1)
     nostrils = _arc(0, tip + 0.05, u(0.13, 0.2), 0.07, np.linspace(180, 0, 5))
-    turn = np.array([180, 240, 300, 360, 60, 120])  # outer corner, lid, inner corner, below
-    eyes = [_arc(s * apart, 0, eye, u(0.05, 0.09), turn) for s in (-1, 1)]
+    turn = np.array([180, 240, 300, 360, 60, 120])  # left corner, lid, right corner, below
+    lid = u(0.05, 0.09)
+    eyes = [_arc(s * apart, 0, eye, lid, turn) for s in (-1, 1)]
     mouth = u(0.64, 0.74)
     outer = _arc(0, mouth, wide, lips + open_ / 2, np.arange(180, 540, 30))
     inner = _arc(0, mouth, wide * 0.8, 0.02 + open_ / 2, np.arange(180, 540, 45))

@@ -1,6 +1,6 @@
 r"""A ConvNet that answers with numbers: where something is, not only what (notes 4.13.1-2).
 
-    image -> CONV 5x5, s = 2 -> CONV 3x3, s = 2 -> ... -> FC -> y
+    image -> CONV 5x5, s = 2 -> CONV 3x3, s = 2 -> ... -> CONV 3x3 -> FC -> y
 
 Strides and no pooling: max pooling forgets where in its window the largest number stood, which is
 just what is asked for. The last layer is linear; what its numbers mean is the loss's affair.
@@ -19,7 +19,7 @@ from ngjax.types import Array
 
 
 class Locator(nn.Module):
-    """Convolutions, each halving the sides, one hidden layer and the answer.
+    """Convolutions, each halving the sides but for the last, one hidden layer and the answer.
 
     Attributes:
         outputs: numbers of the answer.
@@ -30,7 +30,7 @@ class Locator(nn.Module):
     """
 
     outputs: int
-    filters: tuple[int, ...] = (16, 32, 64)
+    filters: tuple[int, ...] = (16, 32, 32)
     units: int = 128
     normalise: bool = False
     dtype: Any = None
@@ -43,7 +43,8 @@ class Locator(nn.Module):
             side = 5 if n == 1 else 3
             bias = not self.normalise
             name = f"conv{n}"
-            layer = Conv(filters, side, stride=2, use_bias=bias, dtype=self.dtype, name=name)
+            stride = 1 if n == len(self.filters) else 2
+            layer = Conv(filters, side, stride=stride, use_bias=bias, dtype=self.dtype, name=name)
             a = layer(a)  # [B, H / 2^n, W / 2^n, filters]
             if self.normalise:
                 a = BatchNorm(dtype=self.dtype, name=f"bn{n}")(a, train=train)
