@@ -7,12 +7,26 @@ from ngjax.losses.cross_entropy import (
     soft_cross_entropy,
 )
 from ngjax.losses.squared import squared_loss
+from ngjax.losses.style import (
+    content_cost,
+    gram_matrix,
+    style_cost,
+    style_distance,
+    style_matrix,
+    total_variation,
+)
 
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_of_probabilities",
+    "content_cost",
     "cross_entropy",
     "cross_entropy_of_probabilities",
+    "gram_matrix",
     "soft_cross_entropy",
     "squared_loss",
+    "style_cost",
+    "style_distance",
+    "style_matrix",
+    "total_variation",
 ]
