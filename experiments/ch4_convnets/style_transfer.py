@@ -268,7 +268,7 @@ def stylised(results: Results) -> dict[str, Arm]:
 
 
 def total_falls(results: Results) -> tuple[bool, str]:
-    """Notes 4.15, C + S = G: J goes down on the pixels, to half of its start or less in each arm."""
+    """Notes 4.15, C + S = G: J goes down on the pixels, to half of its start in each arm."""
     ends = {name: arm.history("train/loss")[1][[0, -1]] for name, arm in results.items()}
     told = ", ".join(f"{name} {first:.4g} to {last:.4g}" for name, (first, last) in ends.items())
     return all(last < first / 2 for first, last in ends.values()), f"J: {told}"
