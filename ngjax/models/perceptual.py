@@ -63,13 +63,14 @@ class Maps(nn.Module):
         return a, out
 
 
-def vgg_windows(depth: str) -> tuple[Window, ...]:
+def vgg_windows(depth: str, last: str = "") -> tuple[Window, ...]:
     """Every layer of `Maps`, first to last."""
     found: list[Window] = []
     for block, (convolutions, _) in enumerate(BLOCKS[depth], 1):
         found += [(f"conv{block}_{layer}", 3, 1) for layer in range(1, convolutions + 1)]
         found.append((f"pool{block}", 2, 2))
-    return tuple(found)
+    names = [name for name, _, _ in found]
+    return tuple(found[: names.index(last) + 1] if last else found)
 
 
 def mobilenet_windows(blocks: int = len(MOBILE_BLOCKS)) -> tuple[Window, ...]:

@@ -23,12 +23,12 @@ from ngjax.types import Array, UserError
 PUBLISHED = "mobilenet_v1_imagenet"  # of the data catalogue
 NETWORKS = {  # name -> layers of style, and of content: shallow, middle, deep
     "random": (
-        ("conv1_1", "conv2_1", "conv3_1", "conv4_1"),
+        ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2"),
         {"shallow": "conv1_1", "middle": "conv3_1", "deep": "conv4_2"},
     ),
     "mobilenet": (
-        ("conv1", "conv_pw_1", "conv_pw_3", "conv_pw_5", "conv_pw_7"),
-        {"shallow": "conv1", "middle": "conv_pw_5", "deep": "conv_pw_11"},
+        ("conv1", "conv_pw_1", "conv_pw_3", "conv_pw_5", "conv_pw_6"),
+        {"shallow": "conv1", "middle": "conv_pw_5", "deep": "conv_pw_6"},
     ),
     "vgg19": (
         ("conv1_1", "conv2_1", "conv3_1", "conv4_1"),
@@ -45,6 +45,21 @@ class Frozen(NamedTuple):
     variables: Mapping[str, Any]
     how: Preprocess  # pixels 0 ... 255 as it was shown them
     sees: Mapping[str, int]  # layer -> pixels a side that a unit sees
+
+    def fits(self, layer: str, pixels: np.ndarray, source: str, knob: str) -> None:
+        """Nothing, where a unit of the layer sees no more than there is of a picture [H, W, 3].
+
+        Raises:
+            UserError: no such layer, or the picture is smaller; names `source` and `knob`.
+        """
+        if layer not in self.sees:
+            raise UserError(f"--{knob}={layer}: the network has {', '.join(self.sees)}")
+        H, W = pixels.shape[:2]
+        if min(H, W) < self.sees[layer]:
+            raise UserError(
+                f"{source}: {W} x {H} pixels, and a unit of {layer} sees {self.sees[layer]} a "
+                f"side; give a larger picture or --size, or --{knob} without {layer}"
+            )
 
     def maps(self, variables: Any, x: Array) -> dict[str, Array]:
         """All maps of pictures x [B, H, W, 3] with pixels 0 ... 1."""
@@ -87,11 +102,13 @@ def frozen(
         variables = load(mobile, weights, (224, 224, 3))
         sees = perceptual.receptive_fields(perceptual.mobilenet_windows(MOBILE_BLOCKS))
         return Frozen(mobile, variables, PREPROCESS["mobilenet"], sees)
-    sees = perceptual.receptive_fields(perceptual.vgg_windows("19"))
     if name == "random":
         module = perceptual.Maps("19", pool, width, last="conv4_2")
+        sees = perceptual.receptive_fields(perceptual.vgg_windows("19", module.last))
         x = jnp.zeros((1, 32, 32, 3))
-        return Frozen(module, jax.jit(module.init)(jax.random.key(seed), x), RANDOM, sees)
+        drawn = jax.jit(module.init)(jax.random.key(seed), x)
+        drawn = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), drawn)
+        return Frozen(module, drawn, RANDOM, sees)
     if not weights:
         raise UserError(
             "--network=vgg19: needs --weights: imagenet-vgg-verydeep-19.mat, Keras' .h5, a "
@@ -101,4 +118,5 @@ def frozen(
     variables = load(VGG("19"), weights, (224, 224, 3), leave=full)
     how = "caffe" if Path(weights).suffix in (".mat", ".h5") else "torch"
     module = perceptual.Maps("19", pool, last="conv5_4")
+    sees = perceptual.receptive_fields(perceptual.vgg_windows("19", module.last))
     return Frozen(module, variables, PREPROCESS[how], sees)
