@@ -13,6 +13,7 @@ from ngjax.data.embedded import photograph, photograph_names
 from ngjax.data.fetch import locate
 from ngjax.data.image import SUFFIXES, field, like, read_image
 from ngjax.data.load import human_level, load, load_images
+from ngjax.data.pictures import picture, texture_names
 from ngjax.data.sources import Augment, constants, fetched, few, resident, residents
 from ngjax.data.split import hold_out
 from ngjax.data.streams import streams, windows
@@ -46,11 +47,13 @@ __all__ = [
     "names",
     "photograph",
     "photograph_names",
+    "picture",
     "random_crop",
     "read_image",
     "resident",
     "residents",
     "shift_and_flip",
     "streams",
+    "texture_names",
     "windows",
 ]
