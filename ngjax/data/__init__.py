@@ -7,6 +7,7 @@ from ngjax.data.embedded import photograph, photograph_names
 from ngjax.data.fetch import locate
 from ngjax.data.image import SUFFIXES, field, like, read_image
 from ngjax.data.load import human_level, load, load_images
+from ngjax.data.people import load_people, people_by_photographs, warp_and_light
 from ngjax.data.sources import Augment, constants, fetched, few, resident, residents
 from ngjax.data.split import hold_out
 from ngjax.data.streams import streams, windows
@@ -35,8 +36,10 @@ __all__ = [
     "like",
     "load",
     "load_images",
+    "load_people",
     "locate",
     "names",
+    "people_by_photographs",
     "photograph",
     "photograph_names",
     "random_crop",
@@ -45,5 +48,6 @@ __all__ = [
     "residents",
     "shift_and_flip",
     "streams",
+    "warp_and_light",
     "windows",
 ]
