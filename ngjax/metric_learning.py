@@ -22,7 +22,7 @@ from ngjax import data, losses, metrics, optim
 from ngjax.losses import triplet
 from ngjax.models.facenet import FaceNet
 from ngjax.ops.distance import absolute_distances, squared_distances, unit
-from ngjax.types import Array, Aux, Batch, Context, Metrics, Params, Source, Sum, Task
+from ngjax.types import Array, Aux, Batch, Context, Params, Source, Sum, Task
 
 Learns = Literal["batch-hard", "semi-hard", "random", "classification", "both", "logistic"]
 Score = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], Mapping[str, float]]
@@ -56,6 +56,24 @@ def each_standardised(images: Array) -> Array:
     mu = images.mean((1, 2, 3), keepdims=True)
     off = images - mu
     return off / jnp.sqrt(jnp.mean(off * off, (1, 2, 3), keepdims=True) + 1.0)  # of 255 levels
+
+
+def distances(f: np.ndarray, lesson: Lesson | None = None) -> np.ndarray:
+    """d(x1, x2) of all pairs of encodings f [m, D] as the lesson has it, float64 [m, m].
+
+    ||f1 - f2||^2; where a logistic regression was learned, sum_k w_k |f1_k - f2_k|, of encodings
+    that `Task.predict` has multiplied by w already.
+    """
+    f = np.float64(f)
+    if lesson and lesson.learns == "logistic":
+        return np.stack([np.abs(f - own).sum(1) for own in f])  # row by row: no [m, m, D]
+    d = (f * f).sum(1)[:, None] - 2 * f @ f.T + (f * f).sum(1)
+    return np.maximum(d, 0)  # [m, m]
+
+
+def pixel_distances(pixels: np.ndarray) -> np.ndarray:
+    """||x1 - x2||^2 of images uint8 [m, H, W, C] as they are, levels from 0 to 1 (notes 4.14)."""
+    return distances(np.float64(pixels).reshape(len(pixels), -1) / 255)
 
 
 def task(
@@ -111,7 +129,8 @@ def task(
         crowd = triplet.gathered(f, person, slot, mask)
         same, other = triplet.relations(person, slot, mask, crowd)
         if context.train and lesson.learns == "logistic":
-            z = out["bias"] - absolute_distances(f * out["weights"], crowd.f * out["weights"])
+            w = out["weights"][None, :]
+            z = out["bias"] - absolute_distances(f * w, crowd.f * w)  # [B, M]
             return _told_apart(z, same, other, extra)
         d = squared_distances(f, crowd.f)  # [B, M]
         if context.train and lesson.learns == "random":
@@ -134,7 +153,7 @@ def task(
         f, out, _ = encode(params, extra, batch["inputs"], train=False)
         if flip:
             f = unit(f + encode(params, extra, batch["inputs"][:, :, ::-1], train=False)[0])
-        return f * out["weights"] if lesson.learns == "logistic" else f
+        return f * out["weights"][None, :] if lesson.learns == "logistic" else f
 
     def scored(f: Any, batch: Mapping[str, np.ndarray]) -> Mapping[str, float]:
         tests = batch.get("judged", batch["mask"]) > 0

@@ -7,11 +7,12 @@ from ngjax.data.embedded import photograph, photograph_names
 from ngjax.data.fetch import locate
 from ngjax.data.image import SUFFIXES, field, like, read_image
 from ngjax.data.load import human_level, load, load_images
-from ngjax.data.people import load_people, people_by_photographs, warp_and_light
+from ngjax.data.people import load_people, people_by_photographs, sized
 from ngjax.data.sources import Augment, constants, fetched, few, resident, residents
 from ngjax.data.split import hold_out
 from ngjax.data.streams import streams, windows
 from ngjax.data.vocabulary import EOS, UNK, Vocabulary
+from ngjax.data.warp import Warp
 
 __all__ = [
     "EOS",
@@ -23,6 +24,7 @@ __all__ = [
     "Human",
     "Split",
     "Vocabulary",
+    "Warp",
     "changed",
     "constants",
     "crop_and_flip",
@@ -47,7 +49,7 @@ __all__ = [
     "resident",
     "residents",
     "shift_and_flip",
+    "sized",
     "streams",
-    "warp_and_light",
     "windows",
 ]

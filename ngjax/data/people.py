@@ -5,15 +5,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ngjax.data.dataset import Data, Dataset, Split, take
+from ngjax.data.image import field
 from ngjax.data.load import load
 from ngjax.data.sources import Augment, resident
 from ngjax.data.split import held_count
-from ngjax.types import Array, Source, UserError
+from ngjax.types import Source, UserError
 
 DEV = 0.15  # share of the people; test gets a quarter
 FEWEST = 2  # people of a part: one alone is no question
@@ -60,17 +59,17 @@ def load_people(config: Data, *, skip_single: bool = False) -> Dataset:
         people = people[np.argsort(drawn, kind="stable")]
     borders = (0, K - dev - test, K - test, K)
     parts = {}
+    number = np.full(len(whole.classes), -1, np.int32)
+    number[people] = np.arange(K)
     for name, start, end in zip(("train", "dev", "test"), borders, borders[1:], strict=False):
         index = np.concatenate([np.flatnonzero(targets == k) for k in people[start:end]])
-        number = np.full(len(whole.classes), -1, np.int32)
-        number[people] = np.arange(K)
         parts[name] = _limited(Split(inputs[index], number[targets[index]]), config.limit)
     sizes = ", ".join(
         f"{end - start} {name} ({len(parts[name])} photographs)"
         for name, start, end in zip(parts, borders, borders[1:], strict=False)
     )
-    left = f"; {len(single)} people of one photograph passed over: {', '.join(single)}"
     notes = f"people: {sizes}; nobody is in two parts, split seed {config.split_seed}"
+    left = f"; {len(single)} people of one photograph passed over: {', '.join(single)}"
     return dataclasses.replace(
         whole,
         **parts,
@@ -129,40 +128,20 @@ def people_by_photographs(split: Split, each: int, augment: Augment | None = Non
     return dataclasses.replace(source, order=order)
 
 
-def warp_and_light(key: Array, image: Array, *, turn: float, zoom: float, shift: float,
-                   contrast: float, flip: bool) -> Array:
-    """A face as another photograph might have it: turned, nearer, moved, lit otherwise.
+def sized(images: np.ndarray, least: int, most: int) -> np.ndarray:
+    """Small images laid into a field of `least` a side; of large ones blocks of pixels averaged.
 
-    Bilinear, the border's pixels going on outside.
+    A block is as many pixels wide as it takes until no side is longer than `most`.
 
     Args:
-        key: draws each uniformly within its limits.
-        image: [H, W, C].
-        turn: degrees, either way.
-        zoom: share that the size changes by, either way.
-        shift: pixels, either way.
-        contrast: share that the contrast changes by, either way; the light by as much of 128.
-        flip: exchange left and right in one case of two.
-
-    Returns:
-        float32 [H, W, C].
+        images: uint8 [m, H, W, C].
+        least: pixels, of the longer side.
+        most: pixels, `least` or more.
     """
-    H, W, _ = image.shape
-    turns, zooms, shifts, lights, side = jax.random.split(key, 5)
-    angle = jnp.deg2rad(turn) * jax.random.uniform(turns, (), minval=-1)
-    scale = 1 + zoom * jax.random.uniform(zooms, (), minval=-1)
-    down, right = shift * jax.random.uniform(shifts, (2,), minval=-1)
-    slope, level = contrast * jax.random.uniform(lights, (2,), minval=-1)
-    y, x = jnp.meshgrid(jnp.arange(H) - (H - 1) / 2, jnp.arange(W) - (W - 1) / 2, indexing="ij")
-    mirror = jnp.where(flip & jax.random.bernoulli(side), -1, 1)
-    x = x * mirror
-    rows = (jnp.cos(angle) * y + jnp.sin(angle) * x) / scale + (H - 1) / 2 + down
-    columns = (jnp.cos(angle) * x - jnp.sin(angle) * y) / scale + (W - 1) / 2 + right
-    found = jax.vmap(
-        lambda channel: jax.scipy.ndimage.map_coordinates(
-            channel, [rows, columns], order=1, mode="nearest"
-        ),
-        in_axes=2,
-        out_axes=2,
-    )(image.astype(jnp.float32))  # [H, W, C]
-    return 128 * (1 + level) + (found - 128) * (1 + slope)
+    if max(images.shape[1:3]) < least:
+        return field(images, least)
+    block = -(-max(images.shape[1:3]) // most)
+    m, H, W, C = images.shape
+    H, W = H // block, W // block
+    whole = images[:, : H * block, : W * block].reshape(m, H, block, W, block, C)
+    return np.rint(whole.mean((2, 4))).astype(np.uint8)  # [m, H / block, W / block, C]

@@ -15,7 +15,7 @@ from ngjax.types import Array
 
 
 def unit(f: Array) -> Array:
-    """Vectors [..., D] brought to length one; a vector of zeros stays zeros, with a finite slope."""
+    """Vectors [..., D] brought to length one; one of zeros stays zeros, with a finite slope."""
     squares = jnp.sum(f * f, axis=-1, keepdims=True)  # [..., 1]
     return f * lax.rsqrt(jnp.maximum(squares, jnp.finfo(f.dtype).tiny))
 
@@ -30,9 +30,7 @@ def squared_distances(f: Array, g: Array) -> Array:
     Returns:
         [B, M]; of equal vectors zero up to rounding, which may be a little below zero.
     """
-    return (
-        jnp.sum(f * f, axis=1)[:, None] - 2 * f @ g.T + jnp.sum(g * g, axis=1)[None, :]
-    )  # [B, M]
+    return jnp.sum(f * f, axis=1)[:, None] - 2 * f @ g.T + jnp.sum(g * g, axis=1)[None, :]  # [B, M]
 
 
 def absolute_distances(f: Array, g: Array) -> Array:

@@ -72,7 +72,7 @@ def equal_error(curve: Roc) -> float:
 
 
 def choose_threshold(curve: Roc) -> float:
-    """tau of the highest accuracy, halfway to the next distance; the middle of equally good ones."""
+    """tau of the highest accuracy, halfway to the next distance; the middle of several."""
     accuracy = (curve.true_accept + 1 - curve.false_accept) / 2
     best = np.flatnonzero(accuracy >= accuracy.max() - 1e-12)
     at = int(best[len(best) // 2])
@@ -126,7 +126,7 @@ def ask(distances: Any, people: Any) -> Asked:
 
 
 def open_set_errors(asked: Asked, tau: float) -> tuple[float, float]:
-    """(known, strangers): who is in the database and not named rightly; who is not, and is named."""
+    """(known, strangers): the enrolled who are not named rightly, others who are named at all."""
     named = asked.right & (asked.nearest <= tau)
     return float(1 - named.mean()), float((asked.stranger <= tau).mean())
 
