@@ -13,11 +13,13 @@ from ngjax.data.embedded import photograph, photograph_names
 from ngjax.data.fetch import locate
 from ngjax.data.image import SUFFIXES, field, like, read_image
 from ngjax.data.load import human_level, load, load_images
+from ngjax.data.people import load_people, people_by_photographs, sized
 from ngjax.data.pictures import picture, texture_names
 from ngjax.data.sources import Augment, constants, fetched, few, resident, residents
 from ngjax.data.split import hold_out
 from ngjax.data.streams import streams, windows
 from ngjax.data.vocabulary import EOS, UNK, Vocabulary
+from ngjax.data.warp import Warp
 
 __all__ = [
     "EOS",
@@ -29,6 +31,7 @@ __all__ = [
     "Human",
     "Split",
     "Vocabulary",
+    "Warp",
     "augmentation",
     "changed",
     "constants",
@@ -43,8 +46,10 @@ __all__ = [
     "like",
     "load",
     "load_images",
+    "load_people",
     "locate",
     "names",
+    "people_by_photographs",
     "photograph",
     "photograph_names",
     "picture",
@@ -53,6 +58,7 @@ __all__ = [
     "resident",
     "residents",
     "shift_and_flip",
+    "sized",
     "streams",
     "texture_names",
     "windows",

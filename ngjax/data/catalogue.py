@@ -6,7 +6,15 @@ A new set is a new `Entry`. Its kind and its reader may be new as well: nothing 
 from __future__ import annotations
 
 from ngjax.config import nearest
-from ngjax.data import drawn, embedded, face_points, image_sets, text_sets, weights
+from ngjax.data import (
+    drawn,
+    embedded,
+    face_points,
+    faces,
+    image_sets,
+    text_sets,
+    weights,
+)
 from ngjax.data.entry import Entry
 from ngjax.types import UserError
 
@@ -15,6 +23,7 @@ ENTRIES = (
     + drawn.ENTRIES
     + face_points.ENTRIES
     + image_sets.ENTRIES
+    + faces.ENTRIES
     + text_sets.ENTRIES
     + weights.ENTRIES
 )
