@@ -6,12 +6,17 @@ A new set is a new `Entry`. Its kind and its reader may be new as well: nothing 
 from __future__ import annotations
 
 from ngjax.config import nearest
-from ngjax.data import drawn, embedded, image_sets, text_sets, weights
+from ngjax.data import box_sets, drawn, embedded, image_sets, text_sets, weights
 from ngjax.data.entry import Entry
 from ngjax.types import UserError
 
 ENTRIES = (
-    embedded.ENTRIES + drawn.ENTRIES + image_sets.ENTRIES + text_sets.ENTRIES + weights.ENTRIES
+    embedded.ENTRIES
+    + drawn.ENTRIES
+    + image_sets.ENTRIES
+    + box_sets.ENTRIES
+    + text_sets.ENTRIES
+    + weights.ENTRIES
 )
 
 
