@@ -85,11 +85,9 @@ def _parts(root: Path) -> dict[str, tuple[Path, Path]]:
     found = {}
     for path in sorted((root / "annotations").glob("instances_*.json")):
         called = path.stem.removeprefix("instances_")
-        found |= {
-            part: (path, root / called)
-            for word, part in PARTS.items()
-            if called[: len(word)] == word
-        }
+        for word, part in PARTS.items():
+            if called.startswith(word):
+                found[part] = path, root / called
     if not found:
         found = {
             part: (root / word / BESIDE, root / word)
@@ -150,13 +148,9 @@ def _records(told: Mapping[str, Any], path: Path, pictures: Path) -> list[Record
             for row in told["images"]
         ]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(
-            f"{path}: an image or annotation lacks a field or number ({error})"
-        ) from None
+        raise UserError(f"{path}: an image or annotation lacks something ({error})") from None
     if objects:
-        raise UserError(
-            f"{path}: a box belongs to image {next(iter(objects))!r}, which is not there"
-        )
+        raise UserError(f"{path}: a box is of image {next(iter(objects))!r}: there is none")
     return records
 
 

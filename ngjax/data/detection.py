@@ -126,9 +126,9 @@ def collect(
 
 
 def _hint(error: Exception) -> str:
-    return (
-        "; mend it, or go on without with --data.skip_broken" if isinstance(error, Broken) else ""
-    )
+    if isinstance(error, Broken):
+        return "; mend it, or go on without it: --data.skip_broken"
+    return ""
 
 
 def _read(

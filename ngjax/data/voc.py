@@ -158,8 +158,10 @@ def _record(root: Path, name: str, pictures: Mapping[str, Path]) -> Record:
 
 def _object(thing: ElementTree.Element) -> Object:
     box = thing.find("bndbox")
-    x1, y1, x2, y2 = (_number(box, key) for key in ("xmin", "ymin", "xmax", "ymax"))
-    return Object(thing.findtext("name").strip(), (x1 - 1, y1 - 1, x2, y2))
+    xmin, ymin, xmax, ymax = (_number(box, key) for key in ("xmin", "ymin", "xmax", "ymax"))
+    point = xmin >= xmax or ymin >= ymax  # a slip of the hand, not a box of one pixel
+    first = 0 if point else 1
+    return Object(thing.findtext("name").strip(), (xmin - first, ymin - first, xmax, ymax))
 
 
 def _number(tree: ElementTree.Element, key: str) -> float:
