@@ -87,7 +87,7 @@ def _clusters(sizes: Array, key: Array, count: int, steps: int) -> Array:
     def moved(state: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
         anchors, nearest, _, step = state
         now = best_anchor(sizes, anchors)
-        member = (now[:, None] == jnp.arange(count)).astype(sizes.dtype)  # [m, A]
+        member = (now[:, None] == jnp.arange(count)[None]).astype(sizes.dtype)  # [m, A]
         members = member.sum(axis=0)[:, None]  # [A, 1]
         means = member.T @ sizes / jnp.maximum(members, 1)
         anchors = jnp.where(members > 0, means, anchors)  # one that nobody is like stays

@@ -46,7 +46,7 @@ def iou(a: Array, b: Array) -> Array:
 
     Returns:
         [..., M, N], from 0 to 1; 0 where there is no area to share, also between two empty boxes.
-        Never NaN, and neither is its gradient.
+        Never NaN; neither is its gradient where the boxes are finite.
     """
     a, b = a[..., :, None, :], b[..., None, :, :]  # [..., M, 1, 4], [..., 1, N, 4]
     low = jnp.maximum(a[..., :2], b[..., :2])

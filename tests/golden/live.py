@@ -51,8 +51,9 @@ def main(write: bool) -> int:
         compute = None if path.name == "live.py" else computation(path)
         if compute is None:
             continue
-        if importlib.util.find_spec("torch") is None:
-            print(f"{path.stem}: not run, torch is not installed")
+        needed = "pycocotools" if path.stem == "average_precision" else "torch"
+        if importlib.util.find_spec(needed) is None:
+            print(f"{path.stem}: not run, {needed} is not installed")
             continue
         found = {name: np.asarray(value) for name, value in compute().items()}
         stored = path.with_suffix(".npz")
