@@ -33,6 +33,7 @@ from ngjax.metrics import summed
 from ngjax.models.mobilenet import MobileNet
 from ngjax.models.yolo import Yolo, cost, find
 from ngjax.ops.anchors import kmeans
+from ngjax.ops.average_precision import Found, Truth, mean_average_precision
 from ngjax.train.settings import Run
 from ngjax.types import Array, Context, Metrics, Params, Sum, Task
 
@@ -45,6 +46,7 @@ class Config:
 
     backbone: Literal["small", "mobilenet"] = "small"  # mobilenet: published weights of ImageNet
     weights: str = "mobilenet_v1_imagenet"  # of mobilenet: a file, or weights of the data catalogue
+    backbone_rate: float = 0.3  # learning rate of mobilenet, as a share of the other layers'
     frozen: int = 3  # blocks of mobilenet, from the first, that do not learn
     stride: Literal[8, 16] = 16  # pixels a cell is wide
     anchors: int = 5  # shapes A, found by k-means on the training boxes; 1: no choice of anchor
@@ -110,6 +112,35 @@ def network_of(config: Config, held: data.Dataset) -> supervised.Network:
     return supervised.Network(init, plain.apply)
 
 
+def answers(outputs: Mapping[str, np.ndarray]) -> list[Found]:
+    """What `Task.predict` gave, a picture each."""
+    return [
+        Found(boxes[there], scores[there], classes[there])
+        for boxes, scores, classes, there in zip(
+            *(outputs[name] for name in ("boxes", "scores", "classes", "mask")), strict=True
+        )
+    ]
+
+
+def truths(targets: np.ndarray) -> list[Truth]:
+    """The objects of each picture."""
+    return [
+        Truth(boxes[there > 0], classes[there > 0])
+        for boxes, classes, there in zip(*unpack(targets), strict=True)
+    ]
+
+
+def score(
+    K: int, outputs: Mapping[str, np.ndarray], batch: Mapping[str, np.ndarray]
+) -> dict[str, float]:
+    """Mean average precision by the rules of VOC at IoU 0.5, and of COCO over 0.50 ... 0.95."""
+    found, truth = answers(outputs), truths(batch["targets"])
+    return {
+        "mAP50": mean_average_precision(found, truth, K).mean,
+        "mAP": mean_average_precision(found, truth, K, form="coco").mean,
+    }
+
+
 def build(config: Config) -> Task:
     """The Task."""
     held = held_of(config)
@@ -124,7 +155,10 @@ def build(config: Config) -> Task:
         told = {name: summed(value, mask) for name, value in parts._asdict().items()}
         return summed(sum(parts), mask), told
 
-    task = supervised.task(held, network_of(config, held), config.optimizer, judge, scale="none")
+    optimizer = config.optimizer
+    if config.backbone == "mobilenet" and not optimizer.parts:
+        optimizer = dataclasses.replace(optimizer, parts=(f"backbone={config.backbone_rate}",))
+    task = supervised.task(held, network_of(config, held), optimizer, judge, scale="none")
     decode = functools.partial(
         find,
         anchors=anchors,
@@ -137,7 +171,9 @@ def build(config: Config) -> Task:
         return jax.vmap(decode)(task.predict(params, extra, batch, context))._asdict()
 
     source = boxed(held.train, prefix="train", moves=config.moves)
-    return dataclasses.replace(task, train=source, predict=predict)
+    return dataclasses.replace(
+        task, train=source, predict=predict, score=functools.partial(score, len(held.classes))
+    )
 
 
 EXPERIMENT = Experiment(
