@@ -46,7 +46,7 @@ class Config:
 
     backbone: Literal["small", "mobilenet"] = "small"  # mobilenet: published weights of ImageNet
     weights: str = "mobilenet_v1_imagenet"  # of mobilenet: a file, or weights of the data catalogue
-    backbone_rate: float = 0.3  # learning rate of mobilenet, as a share of the other layers'
+    backbone_rate: float = 0.3  # learning rate of mobilenet, as a share of the others'
     frozen: int = 3  # blocks of mobilenet, from the first, that do not learn
     stride: Literal[8, 16] = 16  # pixels a cell is wide
     anchors: int = 5  # shapes A, found by k-means on the training boxes; 1: no choice of anchor
@@ -57,7 +57,7 @@ class Config:
     overlap: float = 0.5  # IoU from which two boxes of a class are one object
     most: int = 100  # boxes reported of a picture
     moves: Moves = Moves()
-    data: data.Data = data.Data(name="bccd")
+    data: data.Data = data.Data(name="digit_scenes")
     optimizer: optim.Optimizer = optim.Optimizer(
         rule="adam", learning_rate=1e-3, schedule="cosine", clip_norm=100.0, warmup_steps=20
     )
@@ -125,8 +125,8 @@ def answers(outputs: Mapping[str, np.ndarray]) -> list[Found]:
 def truths(targets: np.ndarray) -> list[Truth]:
     """The objects of each picture."""
     return [
-        Truth(boxes[there > 0], classes[there > 0])
-        for boxes, classes, there in zip(*unpack(targets), strict=True)
+        Truth(boxes[flag != 0], classes[flag != 0], flag[flag != 0] < 0)
+        for boxes, classes, flag in zip(*unpack(targets), strict=True)
     ]
 
 

@@ -25,8 +25,8 @@ BESIDE = "_annotations.coco.json"
 def folder(files: Mapping[str, Path], size: int = 0, *, skip_broken: bool = False) -> Parts:
     """A COCO folder, every picture stretched to size x size pixels.
 
-    The classes are the categories of the training part in the order of their ids. Crowds are left
-    out, and counted.
+    The classes are the categories of the training part in the order of their ids. Crowds are
+    ignored: neither to be found nor wrong to find.
 
     Args:
         files: the folder under the name "".
@@ -72,7 +72,7 @@ def write(path: Path, held: Dataset) -> None:
                         "category_id": ids[thing.name],
                         "bbox": [x1, y1, x2 - x1, y2 - y1],
                         "area": (x2 - x1) * (y2 - y1),
-                        "iscrowd": 0,
+                        "iscrowd": int(thing.ignored),
                     }
                 )
         whole = {"images": images, "annotations": annotations, "categories": categories}
@@ -125,25 +125,20 @@ def _categories(told: Mapping[str, Any], path: Path) -> dict[int, str]:
 def _records(told: Mapping[str, Any], path: Path, pictures: Path) -> list[Record]:
     names = _categories(told, path)
     objects: dict[Any, list[Object]] = {}
-    crowds: dict[Any, int] = {}
     try:
         for row in told["annotations"]:
             image = row["image_id"]
-            if row.get("iscrowd"):
-                crowds[image] = crowds.get(image, 0) + 1
-                continue
             x, y, width, height = map(float, row["bbox"])
             name = names.get(row["category_id"], f"category {row['category_id']}")
-            objects.setdefault(image, []).append(Object(name, (x, y, x + width, y + height)))
+            objects.setdefault(image, []).append(
+                Object(name, (x, y, x + width, y + height), bool(row.get("iscrowd")))
+            )
         records = [
             Record(
                 f"{path}: {row['file_name']}",
                 _inside(pictures, row["file_name"], path),
                 (int(row["width"]), int(row["height"])),
                 tuple(objects.pop(row["id"], ())),
-                (f"{path}: {row['file_name']}: {crowds[row['id']]} crowds: left out",)
-                if row["id"] in crowds
-                else (),
             )
             for row in told["images"]
         ]

@@ -1,8 +1,9 @@
 """Pictures with boxes: what the readers of annotations have in common.
 
 Targets of a set of the kind "boxes" are one array, float32 [m, M, 6]: of each picture M rows
-(x1, y1, x2, y2, class, 1), the corners as shares of the picture, (0, 0) upper left and (1, 1) lower
-right (notes 4.13.1); rows that hold no object are zero.
+(x1, y1, x2, y2, class, flag), the corners as shares of the picture, (0, 0) upper left and (1, 1)
+lower right (notes 4.13.1). The flag is 1 for an object, -1 for one that is neither to be found nor
+wrong to find (VOC's "difficult", COCO's "crowd"), and 0 where the row holds none.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Object(NamedTuple):
 
     name: str
     box: tuple[float, float, float, float]  # x1, y1, x2, y2; x2 and y2 lie behind the last pixel
+    ignored: bool = False  # neither to be found nor wrong to find
 
 
 class Record(NamedTuple):
@@ -37,7 +39,6 @@ class Record(NamedTuple):
     image: Path
     size: tuple[int, int] | None  # width and height that the annotation states
     objects: tuple[Object, ...]
-    left_out: tuple[str, ...] = ()  # lines: what the reader itself passed over
 
 
 class Objects(NamedTuple):
@@ -45,7 +46,7 @@ class Objects(NamedTuple):
 
     boxes: Any  # [..., M, 4], corners as shares of the picture
     classes: Any  # int32 [..., M]
-    mask: Any  # [..., M], 1 where there is an object
+    mask: Any  # [..., M], the flag
 
 
 class Broken(Exception):
@@ -57,21 +58,21 @@ def unpack(targets: Any) -> Objects:
     return Objects(targets[..., :4], targets[..., 4].astype(np.int32), targets[..., 5])
 
 
-def pack(objects: Sequence[tuple[np.ndarray, np.ndarray]], most: int = 0) -> np.ndarray:
-    """(boxes [n, 4], classes [n]) of every picture as one array.
+def pack(objects: Sequence[tuple[Any, Any, Any]], most: int = 0) -> np.ndarray:
+    """(boxes [n, 4], classes [n], flags [n]) of every picture as one array.
 
     Args:
-        objects: one pair a picture.
+        objects: one triple a picture.
         most: rows M; 0: as many as the fullest picture has, at least one.
 
     Returns:
         float32 [m, M, 6].
     """
-    M = most or max([1, *(len(classes) for _, classes in objects)])
+    M = most or max([1, *(len(classes) for _, classes, _ in objects)])
     targets = np.zeros((len(objects), M, 6), np.float32)
-    for row, (boxes, classes) in zip(targets, objects, strict=True):
+    for row, (boxes, classes, flags) in zip(targets, objects, strict=True):
         n = len(classes)
-        row[:n, :4], row[:n, 4], row[:n, 5] = np.reshape(boxes, (n, 4)), classes, 1
+        row[:n, :4], row[:n, 4], row[:n, 5] = np.reshape(boxes, (n, 4)), classes, flags
     return targets
 
 
@@ -103,7 +104,6 @@ def collect(
     for part, listed in records.items():
         images, objects = [], []
         for record in listed:
-            lines += record.left_out
             try:
                 pixels, kept, told = _read(record, numbers, mend_boxes or skip_broken)
             except (Broken, UserError) as error:
@@ -117,7 +117,7 @@ def collect(
         found[part] = images, objects
     if not found["train"][0]:
         raise UserError("no picture to train on is left" + (f"; {lines[0]}" if lines else ""))
-    most = max([1, *(len(c) for _, objects in found.values() for _, c in objects)])
+    most = max([1, *(len(c) for _, objects in found.values() for _, c, _ in objects)])
     splits = {
         part: Split(np.reshape(images, (-1, side, side, 3)).astype(np.uint8), pack(objects, most))
         for part, (images, objects) in found.items()
@@ -133,13 +133,13 @@ def _hint(error: Exception) -> str:
 
 def _read(
     record: Record, numbers: Mapping[str, int], mend: bool
-) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray], list[str]]:
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray], list[str]]:
     pixels = read_image(record.image)  # [H, W, 3]
     H, W = pixels.shape[:2]
     if record.size and record.size != (W, H):
         stated = "x".join(map(str, record.size))
         raise Broken(f"{record.where}: says {stated} pixels, {record.image.name} has {W}x{H}")
-    boxes, classes, told = [], [], []
+    boxes, classes, flags, told = [], [], [], []
     for thing in record.objects:
         try:
             box = checked(thing, numbers, W, H)
@@ -152,7 +152,8 @@ def _read(
         if box is not None:
             boxes.append(np.divide(box, (W, H, W, H)))
             classes.append(numbers[thing.name])
-    return pixels, (np.array(boxes), np.array(classes, np.int32)), told
+            flags.append(-1 if thing.ignored else 1)
+    return pixels, (np.array(boxes), np.array(classes, int), np.array(flags, int)), told
 
 
 def checked(thing: Object, numbers: Mapping[str, int], W: int, H: int) -> tuple[float, ...]:
@@ -192,8 +193,8 @@ def examples(split: Split, classes: Sequence[str]) -> Iterable[tuple[np.ndarray,
         yield (
             pixels,
             [
-                Object(classes[k], tuple(map(float, box)))
-                for box, k, there in zip(corners, numbers, mask, strict=True)
-                if there
+                Object(classes[k], tuple(map(float, box)), bool(flag < 0))
+                for box, k, flag in zip(corners, numbers, mask, strict=True)
+                if flag
             ],
         )

@@ -7,6 +7,7 @@ The XML counts pixels from one and its last pixel belongs to the box: x1 = xmin 
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,7 +36,7 @@ def folder(
 
     Without lists every annotated picture is for training. The classes are those of classes.txt, a
     line each, where it is there, else those of the training pictures in the order of their names.
-    Objects marked difficult are left out, and counted.
+    Objects marked difficult are ignored: neither to be found nor wrong to find.
 
     Args:
         files: the folder under the name "".
@@ -64,12 +65,9 @@ def folder(
                 if not skip_broken:
                     raise
                 lines.append(f"{error}: the picture is left out")
-    if lines and records["train"]:
-        first = records["train"][0]
-        records["train"][0] = first._replace(left_out=(*lines, *first.left_out))
-    return collect(
-        records, _classes(root, records), size, skip_broken=skip_broken, mend_boxes=mend_boxes
-    )
+    classes = _classes(root, records)
+    held = collect(records, classes, size, skip_broken=skip_broken, mend_boxes=mend_boxes)
+    return dataclasses.replace(held, left_out=(*lines, *held.left_out))
 
 
 def write(path: Path, held: Dataset) -> None:
@@ -105,7 +103,8 @@ def _xml(name: str, shape: tuple[int, int, int], objects: list[Object]) -> str:
         corners = {"xmin": x1 + 1, "ymin": y1 + 1, "xmax": x2, "ymax": y2}
         inside = "".join(f"<{key}>{value:.7g}</{key}>" for key, value in corners.items())
         lines.append(
-            f"  <object><name>{escape(thing.name)}</name><difficult>0</difficult>"
+            f"  <object><name>{escape(thing.name)}</name>"
+            f"<difficult>{int(thing.ignored)}</difficult>"
             f"<bndbox>{inside}</bndbox></object>"
         )
     return "\n".join([*lines, "</annotation>", ""])
@@ -146,14 +145,11 @@ def _record(root: Path, name: str, pictures: Mapping[str, Path]) -> Record:
     try:
         size = tree.find("size")
         stated = None if size is None else (_number(size, "width"), _number(size, "height"))
-        listed = [(thing, _object(thing)) for thing in tree.iter("object")]
+        objects = tuple(_object(thing) for thing in tree.iter("object"))
     except (ValueError, AttributeError, TypeError):
         raise UserError(f"{path}: an object or the size lacks a name or a number") from None
-    hard = [thing for thing, _ in listed if (thing.findtext("difficult") or "0").strip() == "1"]
-    told = (f"{path}: {len(hard)} marked difficult: left out",) if hard else ()
-    objects = tuple(found for thing, found in listed if thing not in hard)
     whole = stated and tuple(map(int, stated))
-    return Record(str(path), pictures[name], whole if whole and all(whole) else None, objects, told)
+    return Record(str(path), pictures[name], whole if whole and all(whole) else None, objects)
 
 
 def _object(thing: ElementTree.Element) -> Object:
@@ -161,7 +157,8 @@ def _object(thing: ElementTree.Element) -> Object:
     xmin, ymin, xmax, ymax = (_number(box, key) for key in ("xmin", "ymin", "xmax", "ymax"))
     point = xmin >= xmax or ymin >= ymax  # a slip of the hand, not a box of one pixel
     first = 0 if point else 1
-    return Object(thing.findtext("name").strip(), (xmin - first, ymin - first, xmax, ymax))
+    hard = (thing.findtext("difficult") or "0").strip() == "1"
+    return Object(thing.findtext("name").strip(), (xmin - first, ymin - first, xmax, ymax), hard)
 
 
 def _number(tree: ElementTree.Element, key: str) -> float:

@@ -144,7 +144,7 @@ def cost(
         t: answers [S, S, A, 5 + K].
         boxes: corners as shares of the picture, [M, 4].
         classes: int [M].
-        mask: [M], 0 where there is no object.
+        mask: [M], 0 where there is no object, below 0 where one is neither asked for nor wrong.
         anchors: (p_w, p_h) as shares of the picture, [A, 2].
         empty: weight of a place without an object.
         coordinates: weight of the squared differences of a box.
@@ -154,7 +154,7 @@ def cost(
     y = assign(boxes.astype(t.dtype), classes, mask, S, anchors, K)  # [S, S, A, 5 + K]
     there = y[..., 0]
     said = lax.stop_gradient(boxes_of(t, anchors)).reshape(-1, 4)
-    near = jnp.where(mask > 0, iou(said, boxes.astype(t.dtype)), 0).max(axis=1)  # [S S A]
+    near = jnp.where(mask != 0, iou(said, boxes.astype(t.dtype)), 0).max(axis=1)  # [S S A]
     weight = jnp.where(there > 0, 1, empty * (near.reshape(there.shape) <= IGNORED))
     confidence = weight * (jax.nn.softplus(t[..., 0]) - there * t[..., 0])
     wanted = encode(cell_boxes(y) * S, cells(S, t.dtype), anchors * S)  # [S, S, A, 4]
