@@ -17,6 +17,7 @@ import numpy as np
 
 from ngjax.data.dataset import Parts, Split
 from ngjax.data.image import read_image, stretch
+from ngjax.ops.average_precision import Truth
 from ngjax.types import UserError
 
 SIDE = 256  # pixels a side where nothing is asked
@@ -56,6 +57,14 @@ class Broken(Exception):
 def unpack(targets: Any) -> Objects:
     """[..., M, 6], NumPy or JAX, as boxes, classes and mask."""
     return Objects(targets[..., :4], targets[..., 4].astype(np.int32), targets[..., 5])
+
+
+def truths(targets: np.ndarray) -> list[Truth]:
+    """Targets [m, M, 6] as average precision reads them, one a picture."""
+    return [
+        Truth(boxes[flag != 0], classes[flag != 0], flag[flag != 0] < 0)
+        for boxes, classes, flag in zip(*unpack(targets), strict=True)
+    ]
 
 
 def pack(objects: Sequence[tuple[Any, Any, Any]], most: int = 0) -> np.ndarray:

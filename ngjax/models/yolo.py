@@ -19,6 +19,7 @@ Shapes: B pictures, S grid, A anchors, K classes, M objects of a picture at most
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -29,6 +30,7 @@ from jax import lax
 
 from ngjax.models.layers import BatchNorm, Conv
 from ngjax.models.mobilenet import MobileNet
+from ngjax.ops import average_precision
 from ngjax.ops.anchors import assign, cell_boxes
 from ngjax.ops.boxes import decode, encode, iou
 from ngjax.ops.nms import non_max_suppression
@@ -199,3 +201,12 @@ def find(t: Array, anchors: Array, *, threshold: float, overlap: float, most: in
         jnp.where(there, classes[kept.index], 0),
         there,
     )
+
+
+def answers(outputs: Mapping[str, np.ndarray]) -> list[average_precision.Found]:
+    """The fields of `Found` for many pictures, [m, most, ...], as one answer a picture."""
+    fields = (outputs[name] for name in ("boxes", "scores", "classes", "mask"))
+    return [
+        average_precision.Found(boxes[there], scores[there], classes[there])
+        for boxes, scores, classes, there in zip(*fields, strict=True)
+    ]
