@@ -71,7 +71,7 @@ class Config:
     optimizer: optim.Optimizer = optim.Optimizer(
         rule="adam", learning_rate=1e-3, schedule="cosine", clip_norm=100.0, warmup_steps=20
     )
-    run: Run = Run(epochs=20, batch_size=16, evaluate_batch=32)
+    run: Run = Run(epochs=14, batch_size=16, evaluate_batch=32, evaluate_every=525)
 
 
 def held_of(config: Config) -> data.Dataset:

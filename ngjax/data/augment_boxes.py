@@ -52,6 +52,7 @@ def moved_boxes(targets: Array, factor: Array, offset: Array) -> Array:
     be seen counts no more.
     """
     boxes, mask = targets[:, :4], targets[:, 5]
+    factor, offset = (jnp.reshape(number, (1, 1, 2)) for number in (factor, offset))
     corners = boxes.reshape(-1, 2, 2) * factor + offset  # [M, 2, 2]
     whole = jnp.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)  # [M, 4]
     seen = jnp.clip(whole, 0, 1)

@@ -50,7 +50,7 @@ def _digits(count: int, part: str, side: int) -> np.ndarray:
     """Crops with a digit in their middle, [m, side, side, 3]."""
     from ngjax.data.composed import scenes  # which loads the digits by the catalogue
 
-    wide = side + 2 * (side // 2)
+    wide = 3 * side
     share = tuple(side * height / wide for height in HEIGHTS)
     made = scenes(count, 1, wide, part, objects=(1, 1), sides=share)
     return np.stack(

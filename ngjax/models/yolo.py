@@ -156,7 +156,7 @@ def cost(
     y = assign(boxes.astype(t.dtype), classes, mask, S, anchors, K)  # [S, S, A, 5 + K]
     there = y[..., 0]
     said = lax.stop_gradient(boxes_of(t, anchors)).reshape(-1, 4)
-    near = jnp.where(mask != 0, iou(said, boxes.astype(t.dtype)), 0).max(axis=1)  # [S S A]
+    near = jnp.where(mask[None] != 0, iou(said, boxes.astype(t.dtype)), 0).max(axis=1)  # [S S A]
     weight = jnp.where(there > 0, 1, empty * (near.reshape(there.shape) <= IGNORED))
     confidence = weight * (jax.nn.softplus(t[..., 0]) - there * t[..., 0])
     wanted = encode(cell_boxes(y) * S, cells(S, t.dtype), anchors * S)  # [S, S, A, 4]
