@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from ngjax.config import nearest
 from ngjax.data import (
+    box_sets,
+    crop_sets,
     drawn,
     embedded,
     face_points,
@@ -24,6 +26,8 @@ ENTRIES = (
     + face_points.ENTRIES
     + image_sets.ENTRIES
     + faces.ENTRIES
+    + box_sets.ENTRIES
+    + crop_sets.ENTRIES
     + text_sets.ENTRIES
     + weights.ENTRIES
 )

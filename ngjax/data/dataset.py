@@ -21,6 +21,7 @@ class Data:
     split_seed: int = 0  # decides which examples are held out
     limit: int = 0  # examples kept of train and of test, classes in proportion; 0: all
     size: int = 0  # pixels a side of every image; 0: as the set has them
+    skip_broken: bool = False  # boxes: go on without what is broken, counted and listed
     human_error: float | None = None  # share that people get wrong; none: the catalogue's
 
     def __post_init__(self) -> None:
@@ -55,7 +56,8 @@ class Split:
 
     Attributes:
         inputs: uint8 images [m, H, W, C], a float32 table [m, D], or one str of text.
-        targets: int32 [m] class numbers, float32 [m] for a regression; None for text.
+        targets: int32 [m] class numbers, float32 [m] for a regression, float32 [m, M, 6] boxes (see
+            `ngjax.data.detection`); None for text.
     """
 
     inputs: Any
@@ -74,6 +76,7 @@ class Parts:
     test: Split | None = None
     classes: tuple[str, ...] = ()
     origin: str = ""  # one line, where the catalogue cannot know it
+    left_out: tuple[str, ...] = ()  # a line for each thing that is broken and was passed over
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -82,12 +85,13 @@ class Dataset:
 
     Attributes:
         kind: "images", "table" (of two or more classes), "regression" (a table whose targets are
-            numbers), "text"; later sets add their own.
+            numbers), "text", "boxes" (pictures with boxes); later sets add their own.
         classes: class names, in the order of the class numbers; empty where there are none.
         origin: where it comes from, one line.
         licence: one line.
         notes: how it was split, one line for the report.
         human: what people get wrong on it; None where nobody is known to have asked.
+        left_out: a line for each thing of its files that is broken and was passed over.
     """
 
     name: str
@@ -101,6 +105,7 @@ class Dataset:
     licence: str
     notes: str
     human: Human | None = None
+    left_out: tuple[str, ...] = ()
 
 
 def changed(dataset: Dataset, change: Callable[[Any], Any]) -> Dataset:

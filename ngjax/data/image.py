@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -71,6 +72,24 @@ def square(image: Image, size: int) -> Image:
     left, top = (image.width - side) / 2, (image.height - side) / 2
     box = (left, top, left + side, top + side)
     return image.resize((size, size), Image.Resampling.BICUBIC, box=box)
+
+
+def stretch(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+    """A picture [H, W, 3] brought to [height, width, 3], whatever its proportions."""
+    from PIL import Image
+
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """A picture [H, W, 3] or [H, W] of bytes as a PNG file."""
+    from PIL import Image
+
+    made = io.BytesIO()
+    Image.fromarray(pixels).save(made, "PNG")
+    return made.getvalue()
 
 
 def resize(images: np.ndarray, size: int) -> np.ndarray:

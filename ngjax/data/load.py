@@ -39,13 +39,16 @@ def load(config: Data, *, kinds: tuple[str, ...] = (), classes: int = 0) -> Data
             leaves no train set.
     """
     item = entry(config.name)
-    if config.size and item.kind != "images":
+    if config.size and item.kind not in ("images", "boxes"):
         raise UserError(f"--data.size={config.size}: {item.name} holds no images; leave it at 0")
+    if config.skip_broken and item.kind != "boxes":
+        raise UserError(f"--data.skip_broken: {item.name} holds no boxes; leave it out")
     if kinds and item.kind not in kinds:
         raise UserError(
             f"--data.name={config.name}: is {item.kind}; this needs {' or '.join(kinds)}"
         )
-    parts = item.reader(locate(item, config.directory), config.size)
+    skip = {"skip_broken": True} if config.skip_broken else {}
+    parts = item.reader(locate(item, config.directory), config.size, **skip)
     parts = _each(parts, lambda split: _limited(split, config.limit))
     if config.size:
         parts = _each(parts, lambda split: Split(resize(split.inputs, config.size), split.targets))
@@ -58,6 +61,7 @@ def load(config: Data, *, kinds: tuple[str, ...] = (), classes: int = 0) -> Data
         for values in (split.inputs, split.targets):
             if isinstance(values, np.ndarray):
                 values.flags.writeable = False
+    left_out = f"{len(parts.left_out)} things left out" if parts.left_out else ""
     return Dataset(
         name=item.name,
         title=item.title,
@@ -66,8 +70,9 @@ def load(config: Data, *, kinds: tuple[str, ...] = (), classes: int = 0) -> Data
         classes=parts.classes,
         origin=parts.origin or f"{item.title}: {item.home}",
         licence=item.licence,
-        notes=f"{notes}; {item.caveat}" if item.caveat else notes,
+        notes="; ".join(filter(None, (notes, item.caveat, left_out))),
         human=human_level(config),
+        left_out=parts.left_out,
     )
 
 
@@ -111,7 +116,12 @@ def _limited(split: Split, limit: int) -> Split:
         return split
     if isinstance(split.inputs, str):
         return Split(split.inputs[:limit])
-    return take(split, hold_out(split.targets, limit, seed=None)[1])
+    return take(split, hold_out(_classes(split), limit, seed=None)[1])
+
+
+def _classes(split: Split) -> np.ndarray:
+    """What is kept in proportion, one number an example; pictures with boxes are all alike."""
+    return split.targets if split.targets.ndim == 1 else np.zeros(len(split), np.int32)
 
 
 def _split(parts: Parts, config: Data) -> tuple[dict[str, Split], str]:
@@ -146,5 +156,5 @@ def _cut(split: Split, count: int, seed: int) -> tuple[Split, Split]:
     if isinstance(split.inputs, str):
         border = len(split) - count
         return Split(split.inputs[:border]), Split(split.inputs[border:])
-    kept, held = hold_out(split.targets, count, seed) if count else (np.arange(len(split)), [])
+    kept, held = hold_out(_classes(split), count, seed) if count else (np.arange(len(split)), [])
     return take(split, kept), take(split, np.asarray(held, int))

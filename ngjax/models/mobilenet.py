@@ -15,6 +15,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax import lax
 
 from ngjax.models.layers import BatchNorm, Conv, Dense, DepthwiseConv
 from ngjax.ops.initializers import xavier
@@ -46,6 +47,7 @@ class MobileNet(nn.Module):
         classes: outputs K; 0: no head, the outputs are the features [B, C].
         width: factor of all filters (the paper's alpha).
         blocks: how many of the 13.
+        frozen: of the first so many blocks nothing learns: no gradient is computed below them.
         momentum: of the moving statistics.
         form: how convolutions are computed (`ngjax.ops.convolve`).
         dtype: type of the computation.
@@ -54,6 +56,7 @@ class MobileNet(nn.Module):
     classes: int = 1000
     width: float = 1.0
     blocks: int = len(BLOCKS)
+    frozen: int = 0
     momentum: float = 0.9
     form: str = "auto"
     dtype: Any = None
@@ -93,6 +96,7 @@ class MobileNet(nn.Module):
             a = normed(name, DepthwiseConv(stride=stride, dtype=self.dtype, name=name)(a))
             name = f"conv_pw_{block}"
             a = normed(name, conv(filters, 1, 1, name)(a))  # [B, 112, 112, 64] ... [B, 7, 7, 1024]
+            a = lax.stop_gradient(a) if block == self.frozen else a
         a = out["pool"] = a.mean((1, 2))  # [B, 1024]
         if not self.classes:
             return a, out
