@@ -10,6 +10,7 @@ from ngjax.data.load import human_level, load, load_images
 from ngjax.data.sources import Augment, constants, fetched, few, resident, residents
 from ngjax.data.split import hold_out
 from ngjax.data.streams import streams, windows
+from ngjax.data.vectors import read_vectors
 from ngjax.data.vocabulary import EOS, UNK, Vocabulary
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "photograph_names",
     "random_crop",
     "read_image",
+    "read_vectors",
     "resident",
     "residents",
     "shift_and_flip",
