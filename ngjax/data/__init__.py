@@ -18,6 +18,7 @@ from ngjax.data.pictures import picture, texture_names
 from ngjax.data.sources import Augment, constants, fetched, few, resident, residents
 from ngjax.data.split import hold_out
 from ngjax.data.streams import streams, windows
+from ngjax.data.vectors import read_vectors
 from ngjax.data.vocabulary import EOS, UNK, Vocabulary
 from ngjax.data.warp import Warp
 
@@ -55,6 +56,7 @@ __all__ = [
     "picture",
     "random_crop",
     "read_image",
+    "read_vectors",
     "resident",
     "residents",
     "shift_and_flip",
