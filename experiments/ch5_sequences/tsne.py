@@ -312,5 +312,5 @@ EXPERIMENT = Experiment(
     },
     figures=figures,
     texts=texts,
-    terms=("t-SNE",),
+    terms=("t-distributed stochastic neighbor embedding",),
 )

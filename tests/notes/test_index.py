@@ -10,13 +10,8 @@ from ngjax.notes import index
 BY_NAME = {term.name: term for term in index.terms()}
 CHAPTER_3_ENDS = 30  # page
 TO_COME = {  # of chapters 4 and 5; a term that gets its entry point leaves this list
-    "face verification",
     "many-to-many architecture",
-    "object detection",
-    "sliding windows detection",
     "speech recognition",
-    "t-distributed stochastic neighbor embedding",
-    "YOLO algorithm",
 }
 
 
