@@ -52,8 +52,8 @@ class Config:
     shift: float = 0.1  # share of the side that a face is moved by at most, either way
     empty: float = 0.2  # pictures without a face, as a share of all
     data: data.Data = data.Data(name="drawn_faces")
-    optimizer: optim.Optimizer = optim.Optimizer(rule="adam", learning_rate=2e-3, schedule="cosine")
-    run: Run = Run(steps=800, batch_size=32)
+    optimizer: optim.Optimizer = optim.Optimizer(rule="adam", learning_rate=5e-4, schedule="cosine")
+    run: Run = Run(steps=1500, batch_size=32)
 
     def __post_init__(self) -> None:
         """Refuse what no picture can be."""
