@@ -6,13 +6,23 @@ A new set is a new `Entry`. Its kind and its reader may be new as well: nothing 
 from __future__ import annotations
 
 from ngjax.config import nearest
-from ngjax.data import box_sets, crop_sets, drawn, embedded, image_sets, text_sets, weights
+from ngjax.data import (
+    box_sets,
+    crop_sets,
+    drawn,
+    embedded,
+    face_points,
+    image_sets,
+    text_sets,
+    weights,
+)
 from ngjax.data.entry import Entry
 from ngjax.types import UserError
 
 ENTRIES = (
     embedded.ENTRIES
     + drawn.ENTRIES
+    + face_points.ENTRIES
     + image_sets.ENTRIES
     + box_sets.ENTRIES
     + crop_sets.ENTRIES

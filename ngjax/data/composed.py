@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from ngjax.data.dataset import Data, Dataset
+from ngjax.data.dataset import Data, Split, take
 from ngjax.data.embedded import photograph, photograph_names
 from ngjax.data.load import load
 from ngjax.types import UserError
@@ -45,6 +45,7 @@ def scenes(
     empty: float = 0.0,
     sides: tuple[float, float] = (0.25, 0.6),
     which: Data | None = None,
+    classes: int = 0,
 ) -> Scenes:
     """Compose scenes: a function of its arguments alone, and scene i of i and the others alone.
 
@@ -57,6 +58,7 @@ def scenes(
             is found for one it is left out.
         empty: share of scenes that hold nothing at all, whatever `objects` says.
         sides: height of a digit, at least and at most, as a share of the scene's side.
+        classes: only digits of the first so many classes; 0: of all.
         which: the set of small images, bright on black, that are pasted; none: scikit-learn's
             digits.
 
@@ -69,9 +71,14 @@ def scenes(
     if not 0 < sides[0] <= sides[1] <= 1:
         raise UserError(f"scenes: sides {sides} must be shares of the scene, 0 to 1, rising")
     held = load(which or Data(), kinds=("images",))
+    if not 0 <= classes <= len(held.classes):
+        raise UserError(f"scenes: {classes} classes asked for, {held.name} has {len(held.classes)}")
     if held.train.inputs.shape[-1] != 1:
         raise UserError(f"--data.name={held.name}: scenes are made of grey images on black")
-    drawn = (_scene(held, seed, i, size, part, objects, empty, sides) for i in range(count))
+    chosen = getattr(held, part)
+    if classes:
+        chosen = take(chosen, np.flatnonzero(chosen.targets < classes))
+    drawn = (_scene(chosen, seed, i, size, part, objects, empty, sides) for i in range(count))
     places = (max(1, most), count)
     found = Scenes(
         np.zeros((count, size, size, 3), np.uint8),
@@ -87,7 +94,7 @@ def scenes(
 
 
 def _scene(
-    held: Dataset,
+    split: Split,
     seed: int,
     i: int,
     size: int,
@@ -100,7 +107,6 @@ def _scene(
     image = _background(generator, size, part).astype(np.float32)
     number = generator.integers(objects[0], objects[1] + 1)
     number = 0 if generator.random() < empty else number
-    split = getattr(held, part)
     boxes: list[np.ndarray] = []
     classes: list[int] = []
     for _ in range(number):

@@ -6,6 +6,7 @@ from ngjax.losses.cross_entropy import (
     cross_entropy_of_probabilities,
     soft_cross_entropy,
 )
+from ngjax.losses.localization import localization_logistic, localization_squared
 from ngjax.losses.squared import squared_loss
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "binary_cross_entropy_of_probabilities",
     "cross_entropy",
     "cross_entropy_of_probabilities",
+    "localization_logistic",
+    "localization_squared",
     "soft_cross_entropy",
     "squared_loss",
 ]

@@ -10,18 +10,12 @@ from ngjax.notes import index
 BY_NAME = {term.name: term for term in index.terms()}
 CHAPTER_3_ENDS = 30  # page
 TO_COME = {  # of chapters 4 and 5; a term that gets its entry point leaves this list
-    "anchor boxes",
-    "bounding box",
     "content image",
     "face verification",
     "generated image",
     "Gram matrix",
-    "intersection over union",
-    "landmarks",
-    "localization",
     "many-to-many architecture",
     "neural style transfer",
-    "non-max suppression",
     "object detection",
     "sliding windows detection",
     "speech recognition",

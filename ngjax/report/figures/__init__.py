@@ -4,6 +4,7 @@ from ngjax.report.figures.canvas import PALETTE, colours, save, style
 from ngjax.report.figures.charts import bars, confusion, contour_paths, heatmap
 from ngjax.report.figures.curves import curves, lines
 from ngjax.report.figures.graph import graph
+from ngjax.report.figures.marked import boxes_grid, points_grid
 from ngjax.report.figures.pictures import feature_maps, filters, image_grid, predictions
 from ngjax.report.figures.scatter import boundaries, points
 from ngjax.report.figures.trials import samples, trials
@@ -12,6 +13,7 @@ __all__ = [
     "PALETTE",
     "bars",
     "boundaries",
+    "boxes_grid",
     "colours",
     "confusion",
     "contour_paths",
@@ -23,6 +25,7 @@ __all__ = [
     "image_grid",
     "lines",
     "points",
+    "points_grid",
     "predictions",
     "samples",
     "save",
