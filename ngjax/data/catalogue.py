@@ -12,10 +12,7 @@ from ngjax.data import (
     drawn,
     embedded,
     face_points,
-<<<<<<< HEAD
     faces,
-=======
->>>>>>> yolo
     image_sets,
     text_sets,
     weights,
@@ -28,10 +25,7 @@ ENTRIES = (
     + drawn.ENTRIES
     + face_points.ENTRIES
     + image_sets.ENTRIES
-<<<<<<< HEAD
     + faces.ENTRIES
-=======
->>>>>>> yolo
     + box_sets.ENTRIES
     + crop_sets.ENTRIES
     + text_sets.ENTRIES
