@@ -13,7 +13,6 @@ TO_COME = {  # of chapters 4 and 5; a term that gets its entry point leaves this
     "anchor boxes",
     "bounding box",
     "content image",
-    "face verification",
     "generated image",
     "Gram matrix",
     "intersection over union",
