@@ -23,7 +23,7 @@ from ngjax.ops.normalise import normalise, standardise
 from ngjax.types import Array, Aux, Batch, Context, Metrics, Params, Sum, Task
 
 Judge = Callable[[Array, Array, Array], tuple[Sum, Metrics]]  # outputs, targets, mask
-Scale = Literal["standard", "pixels", "none"]
+Scale = Literal["standard", "pixel_mean", "pixels", "none"]
 
 
 class Network(NamedTuple):
@@ -115,12 +115,16 @@ def scaling(held: data.Dataset, scale: Scale = "standard") -> dict[str, np.ndarr
 
     Args:
         held: images get one number for all pixels, a table one a column.
-        scale: "standard": mean and deviation; "pixels": 0 and 255; "none": 0 and 1.
+        scale: "standard": mean and deviation; "pixel_mean": images get the mean of every pixel
+            (Krizhevsky et al. 2012) and one deviation; "pixels": 0 and 255; "none": 0 and 1.
     """
     inputs = held.train.inputs
     if scale == "standard":
         axis = 0 if inputs.ndim == 2 else tuple(range(inputs.ndim))
         mu, sigma = standardise(inputs, axis)
+    elif scale == "pixel_mean":
+        mu = standardise(inputs)[0]  # [1, H, W, C]
+        sigma = standardise(inputs, tuple(range(inputs.ndim)))[1]
     else:
         mu = np.zeros((1,) * inputs.ndim)
         sigma = np.full((1,) * inputs.ndim, 255.0 if scale == "pixels" else 1.0)

@@ -27,6 +27,7 @@ RANK = {
     "search": 3,
     "pretrained": 4,
     "supervised": 4,
+    "metric_learning": 4,
     "train": 4,
     "report": 4,
     "notes": 5,

@@ -62,6 +62,10 @@ def test_scaling_is_of_the_training_set_alone():
     np.testing.assert_allclose(numbers["sigma"], inputs.std(0, keepdims=True))
     digits = data.load(data.Data(name="digits"))
     assert supervised.scaling(digits)["mu"].shape == (1, 1, 1, 1)
+    numbers = supervised.scaling(digits, "pixel_mean")
+    np.testing.assert_allclose(numbers["mu"][0], digits.train.inputs.astype(float).mean(0))
+    np.testing.assert_allclose(numbers["sigma"], digits.train.inputs.astype(float).std())
+    assert numbers["sigma"].shape == (1, 1, 1, 1)
     assert supervised.scaled(digits, "test", "pixels").max() == 1
     assert supervised.scaled(digits, "test", "none").max() == 255
 

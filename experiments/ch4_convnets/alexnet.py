@@ -53,7 +53,8 @@ class Config:
     width: float = 0.5  # factor of the small network's filters and units
     dropout: float = 0.0  # share of units dropped before fc6 and fc7 in training; the paper: 0.5
     field: int = 32  # pixels a side that smaller images are brought to
-    shift: int = 2  # pixels that a training image is moved by at most, either way
+    augment: Literal["shift", "imagenet"] = "shift"  # imagenet: parts of all sizes, colours
+    shift: int = 2  # pixels that a training image is moved by at most; of augment=shift
     flip: bool = False  # exchange left and right in one case of two; not for digits
     data: data.Data = data.Data(name="digits")
     optimizer: optim.Optimizer = optim.Optimizer(rule="momentum", learning_rate=0.08)
@@ -101,7 +102,7 @@ def build(config: Config) -> Task:
         net,
         config.optimizer,
         supervised.classify,
-        augment=data.shift_and_flip(config.shift, config.flip),
+        augment=data.augmentation(config.augment, config.shift, config.flip),
         hyper={"dropout": config.dropout},
     )
 
@@ -175,7 +176,10 @@ def updates_to_learn(arm: Arm) -> float:
 
 
 def relu_is_sooner(results: Results) -> tuple[bool, str]:
-    """Notes 4.7: ReLU is better; here, 25 % training error in fewer updates than with tanh."""
+    """Notes 4.7: ReLU is better; here, 25 % training error in fewer updates than with tanh.
+
+    Each has the best of the rates 0.08, 0.16 and 0.3 for it, as in the paper's figure 1.
+    """
     needed = {name: updates_to_learn(results[name]) for name in ("relu", "tanh")}
     told = ", ".join(f"{name} {updates:g}" for name, updates in needed.items())
     return needed["relu"] < needed["tanh"], f"updates to 25 % training error: {told}"
@@ -198,15 +202,7 @@ def figures(results: Results) -> Iterator[Picture]:
             "ReLU and tanh, the rest alike (figure 1 of the paper).",
             draw.curves(pair, ["train/loss", "train/accuracy"], log=["loss"]),
         )
-    yield Picture(
-        "accuracy",
-        "Test accuracy of each arm in the end.",
-        draw.bars(
-            {name: arm["test/accuracy"] for name, arm in results.items()},
-            {name: arm.spread("test/accuracy") for name, arm in results.items()},
-            xlabel="test accuracy",
-        ),
-    )
+    yield pictures.test_errors(results, "Test error of each arm in the end.")
     arm = results.only
     classes = data.load(arm.config.data).classes
     net = model(arm.config, len(classes))

@@ -47,7 +47,8 @@ class Config:
     width: float = 0.2  # factor of the filters of arm 1x1; the others' follow
     dropout: float = 0.2  # share of units dropped behind the pools in training
     field: int = 16  # pixels a side that smaller images are brought to
-    shift: int = 1  # pixels that a training image is moved by at most, either way
+    augment: Literal["shift", "imagenet"] = "shift"  # imagenet: parts of all sizes, colours
+    shift: int = 1  # pixels that a training image is moved by at most; of augment=shift
     flip: bool = False  # exchange left and right in one case of two; not for digits
     data: data.Data = data.Data(name="digits")
     optimizer: optim.Optimizer = optim.Optimizer(rule="adam", learning_rate=4e-3, schedule="cosine")
@@ -122,7 +123,7 @@ def build(config: Config) -> Task:
         supervised.linen(module, held, supervised.training_with_dropout),
         config.optimizer,
         supervised.classify,
-        augment=data.shift_and_flip(config.shift, config.flip),
+        augment=data.augmentation(config.augment, config.shift, config.flip),
         hyper={"dropout": config.dropout},
     )
 
@@ -207,15 +208,8 @@ def figures(results: Results) -> Iterator[Picture]:
         "where a place speaks for the class.",
         draw.image_grid(tiles, titles, columns=1 + len(held.classes)),
     )
-    yield Picture(
-        "accuracy",
-        "Test accuracy of each arm in the end; parameters are equal.",
-        draw.bars(
-            {name: arm["test/accuracy"] for name, arm in results.items()},
-            {name: arm.spread("test/accuracy") for name, arm in results.items()},
-            xlabel="test accuracy",
-        ),
-    )
+    caption = "Test error of each arm in the end; parameters are equal."
+    yield pictures.test_errors(results, caption)
     kernel = arm.params["conv1"]["kernel"]
     yield from pictures.image_network(arm, module, held.classes, kernel)
 

@@ -56,7 +56,8 @@ class Config:
     batch_norm: bool = False  # normalise behind every convolution; not in the paper
     dropout: float = 0.2  # share of units dropped behind the full connections in training
     field: int = 16  # pixels a side that smaller images are brought to
-    shift: int = 1  # pixels that a training image is moved by at most, either way
+    augment: Literal["shift", "imagenet"] = "shift"  # imagenet: parts of all sizes, colours
+    shift: int = 1  # pixels that a training image is moved by at most; of augment=shift
     flip: bool = False  # exchange left and right in one case of two; not for digits
     data: data.Data = data.Data(name="digits")
     optimizer: optim.Optimizer = optim.Optimizer(rule="adam", learning_rate=2e-3, schedule="cosine")
@@ -103,7 +104,7 @@ def build(config: Config) -> Task:
         net,
         config.optimizer,
         supervised.classify,
-        augment=data.shift_and_flip(config.shift, config.flip),
+        augment=data.augmentation(config.augment, config.shift, config.flip),
         hyper={"dropout": config.dropout},
     )
 
@@ -226,24 +227,10 @@ def deeper_gains_little(results: Results) -> tuple[bool, str]:
 
 
 def figures(results: Results) -> Iterator[Picture]:
-    """Accuracy over parameters, the first filters, the maps, the mistakes."""
-    from ngjax.report import figures as draw
-
-    yield Picture(
-        "accuracy",
-        "Test accuracy of each arm in the end, with the parameters of its convolutions.",
-        draw.bars(
-            {
-                f"{name}: {convolutions(arm.config):,}": arm["test/accuracy"]
-                for name, arm in results.items()
-            },
-            {
-                f"{name}: {convolutions(arm.config):,}": arm.spread("test/accuracy")
-                for name, arm in results.items()
-            },
-            xlabel="test accuracy",
-        ),
-    )
+    """Error and parameters, the first filters, the maps, the mistakes."""
+    named = {f"{name}: {convolutions(arm.config):,}": arm for name, arm in results.items()}
+    caption = "Test error of each arm in the end, with the parameters of its convolutions."
+    yield pictures.test_errors(named, caption)
     arm = results.get("3x3", results.only)
     classes = data.load(arm.config.data).classes
     net = model(arm.config, len(classes))

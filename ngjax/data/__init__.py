@@ -1,16 +1,26 @@
 """Data: the catalogue of sets, their readers, splits, sources for the engine, vocabularies."""
 
-from ngjax.data.augment import crop_and_flip, horizontal_flip, random_crop, shift_and_flip
+from ngjax.data.augment import (
+    augmentation,
+    crop_and_flip,
+    horizontal_flip,
+    random_crop,
+    shift_and_flip,
+)
 from ngjax.data.catalogue import entry, names
 from ngjax.data.dataset import Data, Dataset, Human, Split, changed
 from ngjax.data.embedded import photograph, photograph_names
 from ngjax.data.fetch import locate
 from ngjax.data.image import SUFFIXES, field, like, read_image
 from ngjax.data.load import human_level, load, load_images
+from ngjax.data.people import load_people, people_by_photographs, sized
+from ngjax.data.pictures import picture, texture_names
 from ngjax.data.sources import Augment, constants, fetched, few, resident, residents
 from ngjax.data.split import hold_out
 from ngjax.data.streams import streams, windows
+from ngjax.data.vectors import read_vectors
 from ngjax.data.vocabulary import EOS, UNK, Vocabulary
+from ngjax.data.warp import Warp
 
 __all__ = [
     "EOS",
@@ -22,6 +32,8 @@ __all__ = [
     "Human",
     "Split",
     "Vocabulary",
+    "Warp",
+    "augmentation",
     "changed",
     "constants",
     "crop_and_flip",
@@ -35,15 +47,21 @@ __all__ = [
     "like",
     "load",
     "load_images",
+    "load_people",
     "locate",
     "names",
+    "people_by_photographs",
     "photograph",
     "photograph_names",
+    "picture",
     "random_crop",
     "read_image",
+    "read_vectors",
     "resident",
     "residents",
     "shift_and_flip",
+    "sized",
     "streams",
+    "texture_names",
     "windows",
 ]

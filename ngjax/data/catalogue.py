@@ -12,6 +12,7 @@ from ngjax.data import (
     drawn,
     embedded,
     face_points,
+    faces,
     image_sets,
     text_sets,
     weights,
@@ -24,6 +25,7 @@ ENTRIES = (
     + drawn.ENTRIES
     + face_points.ENTRIES
     + image_sets.ENTRIES
+    + faces.ENTRIES
     + box_sets.ENTRIES
     + crop_sets.ENTRIES
     + text_sets.ENTRIES

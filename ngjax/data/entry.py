@@ -32,6 +32,7 @@ class Entry:
         refused: names in the set's folder that cannot be read -> why, and what to take.
         embedded: it needs no file: a dependency or Python brings it.
         own: the directory that the user gives is the set.
+        caveat: what must be told wherever a number comes from it; stands in `Dataset.notes`.
         human: what people get wrong on it, where somebody has published it.
     """
 
@@ -46,4 +47,5 @@ class Entry:
     refused: Mapping[str, str] = dataclasses.field(default_factory=dict)
     embedded: bool = False
     own: bool = False
+    caveat: str = ""
     human: Human | None = None

@@ -61,6 +61,7 @@ def load(config: Data, *, kinds: tuple[str, ...] = (), classes: int = 0) -> Data
         for values in (split.inputs, split.targets):
             if isinstance(values, np.ndarray):
                 values.flags.writeable = False
+    left_out = f"{len(parts.left_out)} things left out" if parts.left_out else ""
     return Dataset(
         name=item.name,
         title=item.title,
@@ -69,7 +70,7 @@ def load(config: Data, *, kinds: tuple[str, ...] = (), classes: int = 0) -> Data
         classes=parts.classes,
         origin=parts.origin or f"{item.title}: {item.home}",
         licence=item.licence,
-        notes=notes + (f"; {len(parts.left_out)} things left out" if parts.left_out else ""),
+        notes="; ".join(filter(None, (notes, item.caveat, left_out))),
         human=human_level(config),
         left_out=parts.left_out,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import flax.linen as nn
 
@@ -11,6 +11,18 @@ from ngjax.experiment.results import Arm
 from ngjax.experiment.spec import Picture
 from ngjax.report import figures as draw
 from ngjax.types import Array
+
+
+def test_errors(arms: Mapping[str, Arm], caption: str) -> Picture:
+    """How much of the test images each arm takes for something else: bars from zero.
+
+    Args:
+        arms: by the names that stand at the bars.
+        caption: what the bars compare.
+    """
+    errors = {name: 1 - arm["test/accuracy"] for name, arm in arms.items()}
+    spreads = {name: arm.spread("test/accuracy") for name, arm in arms.items()}
+    return Picture("test-error", caption, draw.bars(errors, spreads, xlabel="test error"))
 
 
 def image_network(

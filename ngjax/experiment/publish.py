@@ -12,10 +12,11 @@ from ngjax import config as cfg
 from ngjax.experiment import diagnosis
 from ngjax.experiment.catalogue import module
 from ngjax.experiment.results import Arm, NotAsked, Results, Verdict
-from ngjax.experiment.spec import claim_text
+from ngjax.experiment.spec import Picture, claim_text
 from ngjax.report import figures as draw
 from ngjax.report import page, summary
 from ngjax.report import results as reported
+from ngjax.report.atomic import write_bytes
 
 if TYPE_CHECKING:
     from ngjax.experiment.plan import Plan
@@ -109,9 +110,16 @@ def _pictures(made: Plan, results: Results) -> Iterator[page.Figure]:
         draw.save(_curves(made, results), path)
         yield page.Figure("Learning curves", "Every arm as it trained.", path)
     for picture in _whole(made.experiment.figures, results):
-        path = folder / f"{picture.name}.png"
-        draw.save(picture.figure, path)
-        yield page.Figure(picture.name.replace("-", " "), picture.caption, path)
+        title = picture.name.replace("-", " ")
+        yield page.Figure(title, picture.caption, *_drawn(picture, folder))
+
+
+def _drawn(picture: Picture, folder: Path) -> tuple[Path, int]:
+    """(file, dots an inch) of a picture: a figure drawn as PNG, bytes as they are."""
+    if not isinstance(picture.figure, bytes):
+        return draw.save(picture.figure, folder / f"{picture.name}.png"), draw.DPI
+    suffix = "gif" if picture.figure.startswith(b"GIF8") else "png"
+    return write_bytes(folder / f"{picture.name}.{suffix}", picture.figure), 100
 
 
 def _whole(tell: Callable[[Results], Iterable[Any]] | None, results: Results) -> Iterator[Any]:

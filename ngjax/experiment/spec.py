@@ -25,9 +25,9 @@ Holds = bool | tuple[bool, str]  # a claim's answer, with the numbers it was rea
 class Picture(NamedTuple):
     """One figure of a topic."""
 
-    name: str  # the file's name without .png
+    name: str  # the file's name without its suffix
     caption: str
-    figure: Any  # matplotlib Figure
+    figure: Any  # matplotlib Figure, or the bytes of a PNG or a GIF, which are kept as they are
 
 
 class Learned(NamedTuple):

@@ -8,14 +8,28 @@ from ngjax.losses.cross_entropy import (
 )
 from ngjax.losses.localization import localization_logistic, localization_squared
 from ngjax.losses.squared import squared_loss
+from ngjax.losses.style import (
+    content_cost,
+    gram_matrix,
+    style_cost,
+    style_distance,
+    style_matrix,
+    total_variation,
+)
 
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_of_probabilities",
+    "content_cost",
     "cross_entropy",
     "cross_entropy_of_probabilities",
+    "gram_matrix",
     "localization_logistic",
     "localization_squared",
     "soft_cross_entropy",
     "squared_loss",
+    "style_cost",
+    "style_distance",
+    "style_matrix",
+    "total_variation",
 ]

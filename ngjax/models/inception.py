@@ -127,6 +127,7 @@ class GoogLeNet(nn.Module):
         classes: outputs K.
         width: factor of all filters but the heads'.
         auxiliary: build the auxiliary heads; their logits are the activations "aux1" and "aux2".
+        remat: recompute a module's activations in the backward pass, to save memory.
         form: how convolutions are computed (`ngjax.ops.convolve`).
         dtype: type of the computation.
     """
@@ -135,6 +136,7 @@ class GoogLeNet(nn.Module):
     classes: int = 1000
     width: float = 1.0
     auxiliary: bool = False
+    remat: bool = False
     form: str = "auto"
     dtype: Any = None
 
@@ -162,9 +164,10 @@ class GoogLeNet(nn.Module):
             a = unit(self._scaled(64), 1, name="conv2_reduce")(a, train)
             a = out["conv2"] = unit(self._scaled(192), 3, name="conv2")(a, train)
             a = out["pool2"] = pool(a)  # [B, 28, 28, 192]
+        inception = nn.remat(Inception, static_argnums=(2,)) if self.remat else Inception
         names = ("3a", "3b", "4a") if small else tuple(MODULES)
         for name, following in zip(names, (*names[1:], ""), strict=True):
-            module = Inception(
+            module = inception(
                 Widths(*map(self._scaled, MODULES[name])),
                 five=3 if self.variant == "torchvision" else 5,
                 batch_norm=normed,

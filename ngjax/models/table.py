@@ -1,13 +1,15 @@
 """The notes' table of a network: activation shape, size, parameters (notes 4.4).
 
 For every model that returns (logits, activations) with its parts named alike in both trees.
-Nothing is computed: shapes alone are traced, so a network of any size takes a moment.
+Nothing is computed: shapes alone are traced, so a network of any size takes a moment, and that once
+a process.
 """
 
 from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -53,6 +55,13 @@ def layer_table(
         dtype: of the input.
         call: further arguments of the module's call, such as train=False.
     """
+    return list(_rows(module, tuple(input_shape), dtype, tuple(sorted(call.items()))))
+
+
+@functools.lru_cache(maxsize=128)
+def _rows(
+    module: nn.Module, input_shape: tuple[int, ...], dtype: Any, call: tuple[tuple[str, Any], ...]
+) -> tuple[Row, ...]:
     activations: dict[str, Any] = {}  # by the trace itself: trees that leave it are sorted by name
     multiplications: collections.Counter[str] = collections.Counter()
 
@@ -66,7 +75,7 @@ def layer_table(
 
     def trace(key: Array, x: Array) -> Any:
         with nn.intercept_methods(count):
-            (_, out), variables = module.init_with_output(key, x, **call)
+            (_, out), variables = module.init_with_output(key, x, **dict(call))
         activations.update((name, jax.typeof(a).shape[1:]) for name, a in out.items())
         return variables.get("params", {})
 
@@ -79,13 +88,13 @@ def layer_table(
         for name, part in params.items()
     }
     names = [*activations, *(name for name in parameters if name not in activations)]
-    return [
-        Row("input", tuple(input_shape), 0),
+    return (
+        Row("input", input_shape, 0),
         *(
             Row(name, activations.get(name), parameters.get(name, 0), multiplications[name])
             for name in names
         ),
-    ]
+    )
 
 
 def format_table(rows: Sequence[Row]) -> str:

@@ -27,11 +27,12 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"  # nothi
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """A PNG on disk and what to say of it."""
+    """A PNG or GIF on disk and what to say of it."""
 
     title: str
     caption: str
     path: str | os.PathLike[str]
+    dpi: int = DPI  # pixels that are shown as one inch; 100 shows each as it is
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,13 +141,16 @@ def _results(page: Page) -> Iterator[str]:
 
 def _figure(figure: Figure) -> str:
     data = Path(figure.path).read_bytes()
-    pixels, rows = struct.unpack(">II", data[16:24])  # a PNG's first chunk opens with its size
-    width, height = (round(side * 100 / DPI) for side in (pixels, rows))
+    if gif := data.startswith(b"GIF8"):
+        sides = struct.unpack("<HH", data[6:10])
+    else:
+        sides = struct.unpack(">II", data[16:24])  # a PNG's first chunk opens with its size
+    width, height = (round(side * 100 / figure.dpi) for side in sides)
     title, caption = escape(figure.title), escape(figure.caption)
     picture = base64.b64encode(data).decode()
     return (
         f'<figure>\n<div class="card"><img width="{width}" height="{height}" alt="{title}" '
-        f'src="data:image/png;base64,{picture}"></div>\n'
+        f'src="data:image/{"gif" if gif else "png"};base64,{picture}"></div>\n'
         f"<figcaption><b>{title}.</b> {caption}</figcaption>\n</figure>"
     )
 

@@ -84,7 +84,9 @@ class Program:
 
     @functools.cached_property
     def _initialise(self) -> Any:
-        """Jitted: an eager `init` is the largest cost of a cold start."""
+        """Jitted, for an eager `init` is the largest cost of a cold start; it runs once, so that
+        the compiler's optimisations would cost more than they save: seconds in a deep network.
+        """
 
         def initialise(key_data: jax.Array, hyper: Any) -> State:
             params, extra = self.task.init(jax.random.wrap_key_data(key_data))
@@ -103,7 +105,7 @@ class Program:
                 ema=zero(averaged) if self.run.ema else None,
             )
 
-        return jax.jit(initialise)
+        return jax.jit(initialise, compiler_options={"xla_backend_optimization_level": 0})
 
     def _seeded(self, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """(key data, hyper): what `_initialise` takes."""

@@ -1,8 +1,10 @@
+import dataclasses
 import re
+import sys
 
 import pytest
 
-from ngjax.data import cifar
+from ngjax.data import Data, cifar
 from ngjax.data.catalogue import ENTRIES, entry, names
 from ngjax.types import UserError
 
@@ -46,3 +48,14 @@ def test_known_sums():
     assert entry("cifar10").instead[0].size == 10_000 * 3073
     assert set(entry("cifar10").refused) == {"cifar-10-python.tar.gz", "cifar-10-batches-py"}
     assert "pickle" in cifar.REFUSED
+
+
+def test_a_lossy_copy_is_told_of_wherever_the_split_is(monkeypatch):
+    assert "lossy" in entry("cifar10_jpeg").caveat and "lossy" in entry("cifar10_jpeg").title
+    assert not entry("cifar10").caveat
+    home = sys.modules["ngjax.data.load"]
+    spoilt = dataclasses.replace(entry("digits"), caveat="a lossy copy")
+    load = home.load.__wrapped__  # what was read before is kept by the cache
+    before = load(Data()).notes
+    monkeypatch.setattr(home, "entry", lambda name: spoilt)
+    assert load(Data()).notes == f"{before}; a lossy copy"

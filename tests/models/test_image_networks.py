@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import ngjax.models
+from ngjax import data, optim, supervised
 from ngjax.models.alexnet import AlexNet
 from ngjax.models.inception import GoogLeNet, Inception, Widths
 from ngjax.models.layers import Conv, DepthwiseConv
@@ -23,7 +24,8 @@ from ngjax.models.table import layer_table
 from ngjax.models.vgg import VGG
 from ngjax.ops.dropout import Dropout
 from ngjax.train.devices import alone
-from ngjax.types import UserError
+from ngjax.train.step import summed_gradient
+from ngjax.types import Context, UserError
 
 
 def conv(side, C, F, bias=True):
@@ -237,11 +239,16 @@ def test_option_a_takes_every_second_place_and_pads_channels():
     assert not y[..., :2].any() and not y[..., 6:].any()
 
 
-def test_remat_changes_memory_and_nothing_else():
+@pytest.mark.parametrize(
+    "network",
+    [ResNet(8, 3, small=True), GoogLeNet("small", 3, width=0.05)],
+    ids=["resnet", "inception"],
+)
+def test_remat_changes_memory_and_nothing_else(network):
     x = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype(np.float32)
     found = []
     for remat in (False, True):
-        model = ResNet(8, 3, small=True, remat=remat)
+        model = network.clone(remat=remat)
         variables = jax.jit(model.init)(jax.random.key(0), x)
 
         def loss(params, model=model, variables=variables):
@@ -249,6 +256,8 @@ def test_remat_changes_memory_and_nothing_else():
             (z, _), _ = model.apply(both, x, train=True, mutable=["batch_stats"])
             return jnp.sum(z**2)
 
+        slopes = jax.make_jaxpr(alone(jax.grad(loss)))(variables["params"])
+        assert ("remat" in str(slopes) or "checkpoint" in str(slopes)) is remat
         found.append(jax.jit(alone(jax.grad(loss)))(variables["params"]))
     assert jax.tree.structure(found[0]) == jax.tree.structure(found[1])
     for one, other in zip(*map(jax.tree.leaves, found), strict=True):
@@ -351,3 +360,47 @@ def test_alexnet_takes_tanh():
     (_, out), _ = jax.jit(module.init_with_output)(jax.random.key(1), x)
     assert all(-1 <= float(out[name].min()) < 0 for name in ("conv1", "conv5", "fc6", "fc7"))
     assert all(float(out[name].max()) <= 1 for name in ("conv1", "conv5", "fc6", "fc7"))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        AlexNet("small", 3, width=0.1, response_norm=True),
+        VGG("small5", 3, width=0.1, batch_norm=True),
+        ResNet(8, 3, small=True, width=0.25),
+        NetworkInNetwork(3, width=0.05),
+        GoogLeNet("small", 3, width=0.05),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_run_dtype_bfloat16_computes_in_it_and_keeps_float32(model):
+    """The engine's knob: parameters, gradients, statistics and the loss's sums stay float32."""
+    images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1)).astype(np.uint8)
+    split = data.Split(images, np.arange(8, dtype=np.int32) % 3)
+    held = data.Dataset("", "", "images", split, split, split, ("a", "b", "c"), "", "", "")
+    keywords = supervised.training  # without dropout
+    net = supervised.linen(model, held, keywords)
+    task = supervised.task(held, net, optim.Optimizer(), supervised.classify)
+    params, extra = jax.jit(task.init)(jax.random.key(0))
+    slot = jnp.arange(8)
+    drawn = {"index": slot, "slot": slot, "mask": jnp.ones(8)}
+    context = Context(jax.random.key(1), 0, task.hyper, task.constants, train=True)
+    parts = jax.tree.map(lambda leaf: leaf[None], drawn)  # [1, B]
+
+    def slopes(params, dtype):
+        return summed_gradient(task, dtype, params, extra, (parts, None), context)
+
+    found = {
+        dtype: jax.jit(alone(lambda params, dtype=dtype: slopes(params, dtype)))(params)
+        for dtype in ("float32", "bfloat16")
+    }
+    (_, (exact, _), _), (gradient, (total, count), aux) = found.values()
+    for leaf in jax.tree.leaves((gradient, aux.extra, total, count)):
+        assert leaf.dtype == jnp.float32
+    assert total != exact  # it did compute in another precision
+    np.testing.assert_allclose(total, exact, rtol=0.03)
+    one, other = (
+        jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(found[dtype][0])])
+        for dtype in found
+    )
+    assert one @ other > 0.95 * jnp.linalg.norm(one) * jnp.linalg.norm(other)  # the same way

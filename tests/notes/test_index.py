@@ -10,19 +10,8 @@ from ngjax.notes import index
 BY_NAME = {term.name: term for term in index.terms()}
 CHAPTER_3_ENDS = 30  # page
 TO_COME = {  # of chapters 4 and 5; a term that gets its entry point leaves this list
-    "content image",
-    "face verification",
-    "generated image",
-    "Gram matrix",
     "many-to-many architecture",
-    "neural style transfer",
-    "object detection",
-    "sliding windows detection",
     "speech recognition",
-    "style image",
-    "style matrix",
-    "t-distributed stochastic neighbor embedding",
-    "YOLO algorithm",
 }
 
 

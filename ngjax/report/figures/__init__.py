@@ -1,15 +1,17 @@
 """Figures: numbers and pictures in, a `matplotlib.figure.Figure` out; no topic known."""
 
-from ngjax.report.figures.canvas import PALETTE, colours, save, style
+from ngjax.report.figures.canvas import DPI, PALETTE, colours, save, style
 from ngjax.report.figures.charts import bars, confusion, contour_paths, heatmap
 from ngjax.report.figures.curves import curves, lines
 from ngjax.report.figures.graph import graph
 from ngjax.report.figures.marked import boxes_grid, points_grid
 from ngjax.report.figures.pictures import feature_maps, filters, image_grid, predictions
+from ngjax.report.figures.raster import gif, png
 from ngjax.report.figures.scatter import boundaries, points
 from ngjax.report.figures.trials import samples, trials
 
 __all__ = [
+    "DPI",
     "PALETTE",
     "bars",
     "boundaries",
@@ -20,10 +22,12 @@ __all__ = [
     "curves",
     "feature_maps",
     "filters",
+    "gif",
     "graph",
     "heatmap",
     "image_grid",
     "lines",
+    "png",
     "points",
     "points_grid",
     "predictions",

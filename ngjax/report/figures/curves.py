@@ -13,6 +13,7 @@ from ngjax.report.numbers import short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 DASHES = {"train": (0, (4, 1.6)), "test": (0, (1, 1.2))}  # every other split is drawn solid
@@ -127,18 +128,24 @@ def _line(ax: Axes, x: np.ndarray, values: np.ndarray, hue: str, dash: Any) -> N
 
 def _scales(ax: Axes, log_y: bool, log_x: bool) -> None:
     if log_y:
-        from matplotlib.ticker import FuncFormatter, LogLocator
-
         ax.set_yscale("log")
-        low, high = ax.get_ylim()
-        if high < 300 * low:  # few decades: powers of ten alone would leave the axis bare
-            ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+        _label_few_decades(ax.yaxis, *ax.get_ylim())
     if log_x:
         ax.set_xscale("log")
+        _label_few_decades(ax.xaxis, *ax.get_xlim())
     else:
         ax.locator_params(axis="x", nbins=6)
     ax.margins(x=0.02)
+
+
+def _label_few_decades(axis: Axis, low: float, high: float) -> None:
+    """Labels at 1, 2 and 5 where powers of ten alone would leave the axis bare."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_minor_formatter(NullFormatter())
+    if high < 300 * low:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
 
 
 def _key(figure: Figure, hues: Mapping[str, str], panels: Collection[Sequence[str]]) -> None:
