@@ -69,9 +69,9 @@ class Config:
     moves: Moves = Moves()
     data: data.Data = data.Data(name="digit_scenes")
     optimizer: optim.Optimizer = optim.Optimizer(
-        rule="adam", learning_rate=1e-3, schedule="cosine", clip_norm=100.0, warmup_steps=20
+        rule="adam", learning_rate=3e-3, schedule="cosine", clip_norm=100.0, warmup_steps=20
     )
-    run: Run = Run(epochs=14, batch_size=16, evaluate_batch=32, evaluate_every=525)
+    run: Run = Run(epochs=10, batch_size=16, evaluate_batch=32, evaluate_every=375)
 
 
 def held_of(config: Config) -> data.Dataset:
