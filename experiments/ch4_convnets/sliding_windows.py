@@ -281,9 +281,9 @@ def figures(results: Results) -> Iterator[Picture]:
     truth = [(*box, "") for box in large.boxes]
     yield Picture(
         "found",
-        f"Windows of a probability from {arm.config.sure:g} after non-max suppression; beside it "
-        "where the objects are.",
-        draw.image_grid([large.image] * 2, ["windows", "truth"], boxes=[named, truth], columns=2),
+        f"Windows of a probability from {arm.config.sure:g} after non-max suppression; the "
+        "objects dashed.",
+        draw.boxes_grid([large.image], [named], [truth], columns=1),
     )
     heats = [one.heat for one in measured(arm)]
     yield Picture(

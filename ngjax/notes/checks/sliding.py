@@ -19,7 +19,8 @@ CAR = (0.25, 0.6, 0.75, 0.86)  # wide; class 2 of pedestrian, car, motorcycle
 def _targets(box: tuple[float, ...], anchors: jnp.ndarray, K: int = 3) -> np.ndarray:
     """Of one object of the second class on a grid of 3x3."""
     boxes = jnp.asarray([box], float)
-    return np.asarray(assign(boxes, jnp.array([1]), jnp.ones(1), 3, anchors, K))
+    targets = jax.jit(assign, static_argnums=(3, 5))
+    return np.asarray(targets(boxes, jnp.array([1]), jnp.ones(1), 3, anchors, K))
 
 
 def _slid() -> dict[str, Any]:
