@@ -18,7 +18,8 @@ is a folder or an image (between them ":", ";" on Windows):
     python launch.py --experiment=face_recognition --data.name=orl_faces --data_dir=DIRECTORY \
         --warp.flip=true --size=128 --run.batch_size=96 --arms=edges
     python launch.py --experiment=face_recognition --data.name=orl_faces --data_dir=DIRECTORY \
-        --warp.flip=true --size=128 --run.batch_size=96 --arms=edges --mode=predict --input=ENROLLED:OTHERS
+        --warp.flip=true --size=128 --run.batch_size=96 --arms=edges \
+        --mode=predict --input=ENROLLED:OTHERS
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ six to learn, two for tau, two to be told apart: a small set, and few to be judg
 The ORL faces, 24 people to learn, 6 for tau, 10 for the test; --data.split_seed=1 to 4 are others:
 
     python launch.py --experiment=face_verification --data.name=orl_faces --data_dir=DIRECTORY \
-        --run.steps=200 --warp.flip=true --arms=edges --size=128 --run.batch_size=96 --optimizer.learning_rate=1e-3
+        --run.steps=200 --warp.flip=true --arms=edges --size=128 --run.batch_size=96 \
+        --optimizer.learning_rate=1e-3
 
 Arm `edges` is a linear encoding of edges by angle and place (notes 4.1.1), which starts from
 Fisher's discriminant (`ngjax.ops.fisher`): of 24 people it learns more than the convolutions do.

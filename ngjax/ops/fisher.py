@@ -15,7 +15,7 @@ SHRINK = 0.1
 
 
 def fisher(a: np.ndarray, people: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """(kernel [F, size], bias [size]) of z = a kernel + b, for features a [m, F] and who is on each.
+    """(kernel [F, size], bias [size]) of z = a kernel + b, from features a [m, F].
 
     Where a has fewer main directions than `size`, the last columns are zeros. z is scaled so that
     the kernel's numbers are about as large as a random start's.
