@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ngjax.config import override
 from ngjax.data.detection import pack
 from ngjax.experiment import Learned, load
 from ngjax.experiment.catalogue import module
@@ -71,12 +70,9 @@ def test_a_picture_that_is_none_is_refused(known, tmp_path):
 
 
 def test_two_objects_of_one_cell_and_one_anchor_leave_one_without_a_place(known):
-    def lost(*changes):
-        return topic.lost(SimpleNamespace(config=override(EXPERIMENT.config, changes)))
-
-    assert lost("anchors=1", "stride=16") == (1, 2)
+    assert topic.lost(EXPERIMENT.config, 2, 1) == (1, 2)
     known.train.targets[0, 1, :4] += 0.5
-    assert lost("anchors=1", "stride=16") == (0, 2)
+    assert topic.lost(EXPERIMENT.config, 2, 1) == (0, 2)
 
 
 def test_the_notes_example(known):
@@ -97,6 +93,14 @@ def test_score_of_right_and_wrong_answers():
         "classes": np.ones((1, 1), int),
         "mask": np.ones((1, 1), bool),
     }
-    assert topic.score(2, outputs, {"targets": targets}) == {"mAP50": 1.0, "mAP": 1.0}
+    assert topic.score(2, outputs, {"targets": targets}) == {
+        "recall50": 1.0,
+        "mAP50": 1.0,
+        "mAP": 1.0,
+    }
     outputs["boxes"] = outputs["boxes"] + 0.3
-    assert topic.score(2, outputs, {"targets": targets}) == {"mAP50": 0.0, "mAP": 0.0}
+    assert topic.score(2, outputs, {"targets": targets}) == {
+        "recall50": 0.0,
+        "mAP50": 0.0,
+        "mAP": 0.0,
+    }
