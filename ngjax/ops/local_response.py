@@ -8,6 +8,7 @@ it; batch normalisation took its place.
 
 from __future__ import annotations
 
+import jax.numpy as jnp
 from jax import lax
 
 from ngjax.types import Array
@@ -18,8 +19,11 @@ def local_response_normalise(
 ) -> Array:
     """Normalise a [B, H, W, C] over n neighbouring channels; the constants are the paper's.
 
-    PyTorch's LocalResponseNorm divides alpha by n; the paper does not.
+    PyTorch's LocalResponseNorm divides alpha by n; the paper does not. Computed in float32 at
+    least: beside k = 2, bfloat16 would lose most of the sum.
     """
+    dtype = a.dtype
+    a = a.astype(jnp.promote_types(dtype, jnp.float32))
     window = (1, 1, 1, n)
     near = lax.reduce_window(a * a, 0.0, lax.add, window, (1, 1, 1, 1), "SAME")  # [B, H, W, C]
-    return a / (k + alpha * near) ** beta
+    return (a / (k + alpha * near) ** beta).astype(dtype)

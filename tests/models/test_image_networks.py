@@ -365,6 +365,7 @@ def test_alexnet_takes_tanh():
 @pytest.mark.parametrize(
     "model",
     [
+        AlexNet("small", 3, width=0.1),
         AlexNet("small", 3, width=0.1, response_norm=True),
         VGG("small5", 3, width=0.1, batch_norm=True),
         ResNet(8, 3, small=True, width=0.25),
@@ -384,7 +385,8 @@ def test_run_dtype_bfloat16_computes_in_it_and_keeps_float32(model):
     params, extra = jax.jit(task.init)(jax.random.key(0))
     slot = jnp.arange(8)
     drawn = {"index": slot, "slot": slot, "mask": jnp.ones(8)}
-    context = Context(jax.random.key(1), 0, task.hyper, task.constants, train=True)
+    constants = jax.tree.map(jnp.asarray, task.constants)
+    context = Context(jax.random.key(1), 0, task.hyper, constants, train=True)
     parts = jax.tree.map(lambda leaf: leaf[None], drawn)  # [1, B]
 
     def slopes(params, dtype):
