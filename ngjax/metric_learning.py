@@ -20,8 +20,9 @@ import numpy as np
 
 from ngjax import data, losses, metrics, optim
 from ngjax.losses import triplet
-from ngjax.models.facenet import FaceNet
+from ngjax.models.facenet import FaceNet, features_of_edges
 from ngjax.ops.distance import absolute_distances, squared_distances, unit
+from ngjax.ops.fisher import fisher
 from ngjax.types import Array, Aux, Batch, Context, Params, Source, Sum, Task
 
 Learns = Literal["batch-hard", "semi-hard", "random", "classification", "both", "logistic"]
@@ -104,9 +105,11 @@ def task(
     both, judged = _tested(held)
     tests = {"inputs": both.inputs, "targets": both.targets, "judged": judged}
 
+    start = _fisher(held, model, flip) if model.network == "edges" else {}
+
     def init(key: Array) -> tuple[Params, Any]:
         variables = dict(model.init(key, jnp.zeros((1, *shape))))
-        return variables.pop("params"), variables
+        return {**variables.pop("params"), **start}, variables
 
     def encode(
         params: Params, extra: Any, images: Array, train: bool
@@ -173,6 +176,17 @@ def task(
         predict=predict,
         score=scored,
     )
+
+
+def _fisher(held: data.Dataset, model: FaceNet, flip: bool) -> dict[str, Any]:
+    """The last layer's start where it alone learns: Fisher's, from the training people."""
+    images, who = held.train.inputs, held.train.targets
+    if flip:
+        images, who = np.concatenate([images, images[:, :, ::-1]]), np.concatenate([who, who])
+    features = jax.jit(lambda x: unit(features_of_edges(each_standardised(x))))
+    a = np.float64(features(images.astype(np.float32)))
+    kernel, bias = fisher(a, who, model.size)
+    return {"encode": {"kernel": jnp.asarray(kernel), "bias": jnp.asarray(bias)}}
 
 
 def _behind(dev: data.Split, test: data.Split) -> data.Split:

@@ -23,6 +23,7 @@ import numpy as np
 
 from ngjax import data, optim, supervised
 from ngjax.experiment import Experiment, Picture, Results, Text, pictures
+from ngjax.experiment.naming import name_in_field
 from ngjax.experiment.results import Arm
 from ngjax.models.alexnet import AlexNet
 from ngjax.models.lenet import LeNet5
@@ -236,5 +237,6 @@ EXPERIMENT = Experiment(
     figures=figures,
     texts=texts,
     network=network,
+    predict=name_in_field,
     terms=("AlexNet", "convolutional networks"),
 )

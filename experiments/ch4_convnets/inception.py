@@ -29,6 +29,7 @@ import numpy as np
 
 from ngjax import data, optim, supervised
 from ngjax.experiment import Experiment, Picture, Results, Text, pictures
+from ngjax.experiment.naming import name_in_field
 from ngjax.models.alexnet import AlexNet
 from ngjax.models.inception import MODULES, GoogLeNet, Inception, Unit
 from ngjax.models.layers import Conv, Dense
@@ -331,5 +332,6 @@ EXPERIMENT = Experiment(
     figures=figures,
     texts=texts,
     network=network,
+    predict=name_in_field,
     terms=("inception network", "one by one convolution"),
 )

@@ -251,7 +251,7 @@ EXPERIMENT = Experiment(
         "weighted": ("form=logistic", "box_weight=5"),
         "unmasked": ("masked=false",),
     },
-    smoke=("run.steps=4", "scenes=64", "size=32"),
+    smoke=("run.steps=2", "scenes=32", "size=16"),
     claims={
         "localization-finds-the-object": finds_the_object,
         "localization-classes": eight_numbers,

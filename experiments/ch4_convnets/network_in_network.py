@@ -26,6 +26,7 @@ import numpy as np
 
 from ngjax import data, optim, supervised
 from ngjax.experiment import Experiment, Picture, Results, Text, pictures
+from ngjax.experiment.naming import name_in_field
 from ngjax.models.layers import Conv
 from ngjax.models.network_in_network import NetworkInNetwork
 from ngjax.models.table import format_table, layer_table
@@ -241,5 +242,6 @@ EXPERIMENT = Experiment(
     figures=figures,
     texts=texts,
     network=network,
+    predict=name_in_field,
     terms=("one by one convolution", "convolutional networks"),
 )

@@ -49,6 +49,7 @@ import numpy as np
 
 from ngjax import data, optim, supervised
 from ngjax.experiment import Experiment, Picture, Results, Text, pictures
+from ngjax.experiment.naming import name_in_field
 from ngjax.experiment.results import Arm
 from ngjax.models.resnet import Block, ResNet
 from ngjax.models.table import format_table, layer_table
@@ -307,5 +308,6 @@ EXPERIMENT = Experiment(
     figures=figures,
     texts=texts,
     network=network,
+    predict=name_in_field,
     terms=("ResNet", "short cuts"),
 )

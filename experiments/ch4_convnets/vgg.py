@@ -27,6 +27,7 @@ import jax.numpy as jnp
 
 from ngjax import data, optim, supervised
 from ngjax.experiment import Experiment, Picture, Results, Text, pictures
+from ngjax.experiment.naming import name_in_field
 from ngjax.models.layers import Conv
 from ngjax.models.table import Row, format_table, layer_table
 from ngjax.models.vgg import VGG
@@ -265,5 +266,6 @@ EXPERIMENT = Experiment(
     figures=figures,
     texts=texts,
     network=network,
+    predict=name_in_field,
     terms=("convolutional networks",),
 )

@@ -63,6 +63,13 @@ def name_images(
     return Answer(lines, {TABLE: _csv(named).encode()} if Path(source).is_dir() else {})
 
 
+def name_in_field(learned: Learned, source: str) -> Answer:
+    """`name_images` for a network whose images lie in a field of `config.field` pixels a side."""
+    return name_images(
+        learned, source, inputs=lambda config, images: data.field(images, config.field)
+    )
+
+
 def image_paths(source: str) -> tuple[Path, ...]:
     """The image that --input names, or those of the folder in the order of their names.
 

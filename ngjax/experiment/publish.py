@@ -105,7 +105,7 @@ def _claim(made: Plan, name: str, verdict: Verdict) -> reported.Claim:
 
 def _pictures(made: Plan, results: Results) -> Iterator[page.Figure]:
     folder = made.folder / "figures"
-    if made.programs:
+    if any(rows for arm in results.values() for rows in arm.rows.values()):  # the log is there
         path = folder / "curves.png"
         draw.save(_curves(made, results), path)
         yield page.Figure("Learning curves", "Every arm as it trained.", path)

@@ -19,20 +19,46 @@ from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 
 from ngjax.models.inception import Inception, Unit, Widths
 from ngjax.models.layers import Dense
+from ngjax.ops.convolve import convolve
 from ngjax.ops.distance import unit
+from ngjax.ops.edges import turned
 from ngjax.ops.initializers import xavier
-from ngjax.ops.pool import max_pool
+from ngjax.ops.pool import average_pool, max_pool
 from ngjax.types import Array
 
 MODULES = {  # filters of the branches at width 1
     "a": Widths(16, 24, 32, 4, 8, 8),
     "b": Widths(32, 32, 48, 8, 24, 16),
-    "c": Widths(48, 48, 64, 8, 24, 24),
 }
 COSINE_SCALE = 16.0  # of the softmax over people: cosines alone leave it nearly flat
+
+
+ANGLES = 8  # of edges
+SHARP = 4  # power of the cosine by which an edge answers angles beside its own
+CELLS = 7  # of the longer side, in each of which edges are averaged
+
+
+def edge_maps(x: Array) -> Array:
+    """How much edge of every angle each place has: grey [B, H, W, 1] to [B, H, W, ANGLES].
+
+    The slope along an angle is a mixture of Sobel's two (notes 4.1.1), |g| cos(angle); an edge of
+    length |g| answers |g| max(cos, 0)^SHARP. Dalal & Triggs 2005 sort edges into bins instead.
+    """
+    kernel = np.stack([turned(360 * k / ANGLES) for k in range(ANGLES)], -1)[:, :, None] / 8
+    slopes = convolve(x, jnp.asarray(kernel, x.dtype), padding="SAME")  # [B, H, W, ANGLES]
+    squared = (slopes * slopes).sum(-1, keepdims=True) * (2 / ANGLES) + 1e-6  # |g|^2
+    return nn.relu(slopes) ** SHARP * squared ** ((1 - SHARP) / 2)
+
+
+def features_of_edges(x: Array) -> Array:
+    """The root of the mean edge of every cell and angle: images [B, H, W, C] to [B, F]."""
+    cell = max(1, max(x.shape[1:3]) // CELLS)
+    a = average_pool(edge_maps(x.mean(-1, keepdims=True)), cell)  # [B, H', W', ANGLES]
+    return jnp.sqrt(a + 1e-6).reshape(a.shape[0], -1)
 
 
 class FaceNet(nn.Module):
@@ -42,16 +68,17 @@ class FaceNet(nn.Module):
         size: D, numbers of the encoding.
         people: outputs of a softmax over training people, from cosines; 0: none.
         logistic: also learn w and b of the yes-or-no form.
+        network: "inception": one convolution and modules a and b; "edges": nothing that learns but
+            the last layer, on the edges by angle and cell, from Fisher's start: for few people.
         width: factor of all filters.
-        stem: step of the first convolution: 2 for 56 pixels a side.
         dtype: type of the computation.
     """
 
     size: int = 64
     people: int = 0
     logistic: bool = False
+    network: str = "inception"
     width: float = 1.0
-    stem: int = 2
     dtype: Any = None
 
     @nn.compact
@@ -62,9 +89,25 @@ class FaceNet(nn.Module):
         `logistic` "weights" [D] and "bias" [] are w and b.
         """
         out: dict[str, Array] = {}
+        if self.network == "edges":
+            a = unit(features_of_edges(x))
+        else:
+            a = self._inception(x, train, out)
+        a = a.reshape(a.shape[0], -1)  # where a thing is in the face matters: no mean
+        z = Dense(self.size, kernel_init=xavier(), dtype=self.dtype, name="encode")(a)
+        f = out["encoding"] = unit(z)  # [B, D]
+        if self.people:
+            kernel = self.param("people", xavier(), (self.size, self.people))
+            out["cosines"] = COSINE_SCALE * f @ unit(kernel.astype(f.dtype).T).T
+        if self.logistic:
+            out["weights"] = jnp.abs(self.param("weights", nn.initializers.ones, (self.size,)))
+            out["bias"] = self.param("bias", nn.initializers.ones, ())
+        return f, out
+
+    def _inception(self, x: Array, train: bool, out: dict[str, Array]) -> Array:
         pool = functools.partial(max_pool, window=3, stride=2, padding="SAME")
-        conv = Unit(self._scaled(16), 3, self.stem, batch_norm=True, dtype=self.dtype, name="conv1")
-        a = out["conv1"] = conv(x, train)  # [B, H/2, W/2, 16]
+        conv = Unit(self._scaled(16), 3, batch_norm=True, dtype=self.dtype, name="conv1")
+        a = out["conv1"] = pool(conv(x, train))  # [B, H/2, W/2, 16]
         for name, widths in MODULES.items():
             module = Inception(
                 Widths(*map(self._scaled, widths)),
@@ -73,16 +116,7 @@ class FaceNet(nn.Module):
                 name=f"inception_{name}",
             )
             a = out[f"inception_{name}"] = pool(module(a, train))  # halves H and W
-        a = a.reshape(a.shape[0], -1)  # where a thing is in the face matters: no average
-        z = Dense(self.size, kernel_init=xavier(), dtype=self.dtype, name="encode")(a)
-        f = unit(z)  # [B, D]
-        if self.people:
-            kernel = self.param("people", xavier(), (self.size, self.people))
-            out["cosines"] = COSINE_SCALE * f @ unit(kernel.astype(f.dtype).T).T
-        if self.logistic:
-            out["weights"] = jnp.abs(self.param("weights", nn.initializers.ones, (self.size,)))
-            out["bias"] = self.param("bias", nn.initializers.ones, ())
-        return f, out
+        return a
 
     def _scaled(self, filters: int) -> int:
         return max(1, round(self.width * filters))
