@@ -359,7 +359,7 @@ EXPERIMENT = Experiment(
     build=build,
     objective=("dev/mAP50", "max"),
     arms={"anchors": (), "one-anchor": ("anchors=1",), "coarser": ("stride=16",)},
-    smoke=("run.steps=2", "data.limit=16", "filters=8"),
+    smoke=("run.steps=2", "data.limit=8", "data.size=32", "filters=8", "most=8"),
     claims={
         "yolo-detects": detects,
         "anchors-part-objects": anchors_part_objects,
