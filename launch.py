@@ -69,6 +69,14 @@ class KnobParser(flags.ArgumentParser):
         return cfg.parse(self.annotation, argument)
 
 
+class SwitchParser(flags.BooleanParser):
+    """True or false, refused in a line."""
+
+    def parse(self, argument: Any) -> Any:
+        """Absl's way in."""
+        return cfg.parse(bool, argument) if isinstance(argument, str) else super().parse(argument)
+
+
 class KnobSerializer(flags.ArgumentSerializer):
     """A knob's value back to text, for --flagfile."""
 
@@ -82,6 +90,7 @@ def define_knobs(config: Any) -> None:
     for knob in cfg.knobs(config):
         if knob.annotation is bool:
             flags.DEFINE_boolean(knob.path, knob.default, knob.help)
+            FLAGS[knob.path].parser = SwitchParser()
         else:
             parser = KnobParser(knob.annotation)
             flags.DEFINE(parser, knob.path, knob.default, knob.help, serializer=KnobSerializer())

@@ -52,6 +52,7 @@ def test_help_lists_every_knob_with_type_default_and_meaning():
         (["--experiment=lenet", "--learning_rate=1"], "did you mean optimizer.learning_rate?"),
         (["--experiment=lenet", "--optimizer.rule=adm"], "did you mean adam?"),
         (["--experiment=lenet", "--run.epochs=many"], "expected a whole number"),
+        (["--experiment=resnet", "--remat=maybe"], "--remat=maybe: expected true or false"),
         (["--experiment=lenet", "--run.epochs=0"], "--run.epochs: must be 1 or more"),
         (["--experiment=lenet", "--optimizer.learning_rate=nan"], "expected a finite number"),
         (["--experiment=optimizers", "--centralised", "false"], "false: a stray word"),
