@@ -61,6 +61,7 @@ class Config:
     margin: float = 0.2  # alpha of the triplets
     size: int = 64  # D, numbers of the encoding
     network: Literal["inception", "edges"] = "inception"  # edges: only the last layer learns
+    modules: int = 2  # inception modules, 1 or 2
     width: float = 0.5  # factor of all filters
     each: int = 4  # photographs of a person in a batch
     least: int = 24  # pixels of the longer side that smaller images are brought to
@@ -78,6 +79,8 @@ class Config:
         for name, fewest in (("size", 1), ("each", 2), ("least", 8)):
             if getattr(self, name) < fewest:
                 raise ValueError(f"{name}: must be {fewest} or more, got {getattr(self, name)}")
+        if self.modules not in (1, 2):
+            raise ValueError(f"modules: must be 1 or 2, got {self.modules}")
         if self.most < self.least:
             raise ValueError(f"most: must be {self.least} (least) or more, got {self.most}")
         if self.margin < 0:
@@ -102,6 +105,7 @@ def model(config: Config, held: data.Dataset) -> FaceNet:
         people=len(np.unique(held.train.targets)) if lesson(config).classifies else 0,
         logistic=config.learns == "logistic",
         network=config.network,
+        modules=config.modules,
         width=config.width,
     )
 
@@ -374,7 +378,15 @@ EXPERIMENT = Experiment(
     build=build,
     objective=("dev/open_set", "max"),
     arms={"inception": (), "edges": ("network=edges", "learns=semi-hard")},
-    smoke=("run.steps=2", "data.limit=40", "width=0.1", "least=8", "size=8", "run.batch_size=16"),
+    smoke=(
+        "run.steps=2",
+        "modules=1",
+        "data.limit=40",
+        "width=0.1",
+        "least=8",
+        "size=8",
+        "run.batch_size=16",
+    ),
     claims={
         "verification-vs-recognition": harder_than_verification,
         "hundred-comparisons": hundred_comparisons,

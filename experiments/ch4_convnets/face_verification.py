@@ -6,7 +6,7 @@ r"""Face verification: is this the claimed person? Answered for people never see
 Notes 4.14 and 4.14.1; Schroff, Kalenichenko & Philbin 2015. f is a small inception network whose
 output has length one. Triplets are chosen in batches of P people x `each` photographs: the hardest
 (Hermans et al. 2017) or the semi-hard (Schroff et al.). Arm `classification` learns a softmax over
-the training people instead and takes f before it; `both` learns the two together. Step 3 of the
+the training people instead and takes f before it; --learns=both learns the two together. Step 3 of the
 print has a product and no N, step 4 no maximum with zero (`ngjax.losses.triplet`).
 
 tau is set on the dev people and judged on the test people; same and different pairs weigh alike.
@@ -64,6 +64,7 @@ class Config:
     margin: float = 0.2  # alpha of the triplets
     size: int = 64  # D, numbers of the encoding
     network: Literal["inception", "edges"] = "inception"  # edges: only the last layer learns
+    modules: int = 2  # inception modules, 1 or 2
     width: float = 0.5  # factor of all filters
     each: int = 4  # photographs of a person in a batch
     least: int = 24  # pixels of the longer side that smaller images are brought to
@@ -81,6 +82,8 @@ class Config:
         for name, fewest in (("size", 1), ("each", 2), ("least", 8)):
             if getattr(self, name) < fewest:
                 raise ValueError(f"{name}: must be {fewest} or more, got {getattr(self, name)}")
+        if self.modules not in (1, 2):
+            raise ValueError(f"modules: must be 1 or 2, got {self.modules}")
         if self.most < self.least:
             raise ValueError(f"most: must be {self.least} (least) or more, got {self.most}")
         if self.margin < 0:
@@ -105,6 +108,7 @@ def model(config: Config, held: data.Dataset) -> FaceNet:
         people=len(np.unique(held.train.targets)) if lesson(config).classifies else 0,
         logistic=config.learns == "logistic",
         network=config.network,
+        modules=config.modules,
         width=config.width,
     )
 
@@ -324,10 +328,17 @@ EXPERIMENT = Experiment(
         "batch-hard": (),
         "semi-hard": ("learns=semi-hard",),
         "classification": ("learns=classification",),
-        "both": ("learns=both",),
         "edges": ("network=edges", "learns=semi-hard"),
     },
-    smoke=("run.steps=2", "data.limit=40", "width=0.1", "least=8", "size=8", "run.batch_size=16"),
+    smoke=(
+        "run.steps=2",
+        "modules=1",
+        "data.limit=40",
+        "width=0.1",
+        "least=8",
+        "size=8",
+        "run.batch_size=16",
+    ),
     claims={
         "pixel-distance-poor": pixels_are_poor,
         "semi-hard-mining": mining_learns,

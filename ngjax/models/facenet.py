@@ -68,8 +68,9 @@ class FaceNet(nn.Module):
         size: D, numbers of the encoding.
         people: outputs of a softmax over training people, from cosines; 0: none.
         logistic: also learn w and b of the yes-or-no form.
-        network: "inception": one convolution and modules a and b; "edges": nothing that learns but
+        network: "inception": one convolution and the modules; "edges": nothing that learns but
             the last layer, on the edges by angle and cell, from Fisher's start: for few people.
+        modules: inception modules, 1 or 2.
         width: factor of all filters.
         dtype: type of the computation.
     """
@@ -78,6 +79,7 @@ class FaceNet(nn.Module):
     people: int = 0
     logistic: bool = False
     network: str = "inception"
+    modules: int = 2
     width: float = 1.0
     dtype: Any = None
 
@@ -108,7 +110,7 @@ class FaceNet(nn.Module):
         pool = functools.partial(max_pool, window=3, stride=2, padding="SAME")
         conv = Unit(self._scaled(16), 3, batch_norm=True, dtype=self.dtype, name="conv1")
         a = out["conv1"] = pool(conv(x, train))  # [B, H/2, W/2, 16]
-        for name, widths in MODULES.items():
+        for name, widths in tuple(MODULES.items())[: self.modules]:
             module = Inception(
                 Widths(*map(self._scaled, widths)),
                 batch_norm=True,

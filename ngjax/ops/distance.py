@@ -17,7 +17,8 @@ from ngjax.types import Array
 def unit(f: Array) -> Array:
     """Vectors [..., D] brought to length one; one of zeros stays zeros, with a finite slope."""
     squares = jnp.sum(f * f, axis=-1, keepdims=True)  # [..., 1]
-    return f * lax.rsqrt(jnp.maximum(squares, jnp.finfo(f.dtype).tiny))
+    least = float(jnp.finfo(f.dtype).tiny) ** 0.5  # its power of -3/2, a slope, is still finite
+    return f * lax.rsqrt(jnp.maximum(squares, least))
 
 
 def squared_distances(f: Array, g: Array) -> Array:
