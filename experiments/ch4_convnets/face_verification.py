@@ -6,8 +6,8 @@ r"""Face verification: is this the claimed person? Answered for people never see
 Notes 4.14 and 4.14.1; Schroff, Kalenichenko & Philbin 2015. f is a small inception network whose
 output has length one. Triplets are chosen in batches of P people x `each` photographs: the hardest
 (Hermans et al. 2017) or the semi-hard (Schroff et al.). Arm `classification` learns a softmax over
-the training people instead and takes f before it; --learns=both does both. Step 3 of the print
-has a product and no N, step 4 no maximum with zero (`ngjax.losses.triplet`).
+the training people instead and takes f before it; --learns=both learns
+both. Step 3 of the print has a product and no N, step 4 no maximum (`ngjax.losses.triplet`).
 
 tau is set on the dev people and judged on the test people; same and different pairs weigh alike.
 The distance of raw pixels is judged beside it in the same way. By default the people are digits,
@@ -22,7 +22,8 @@ The ORL faces, 24 people to learn, 6 for tau, 10 for the test; --data.split_seed
         --optimizer.learning_rate=1e-3
 
 Arm `edges` is a linear encoding of edges by angle and place (notes 4.1.1), which starts from
-Fisher's discriminant (`ngjax.ops.fisher`): of 24 people it learns more than the convolutions do.
+Fisher's discriminant (`ngjax.ops.fisher`): few people suffice for it. Five splits, as above:
+0.935 +- 0.005 of pairs of unseen people, raw pixels 0.855 +- 0.027.
 
 Who in a folder is one of those enrolled in another (a folder or an image a person):
 
