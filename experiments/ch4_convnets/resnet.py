@@ -22,7 +22,7 @@ Fashion-MNIST, a small one on two host devices:
 
     python launch.py --experiment=resnet --arms=residual --data.name=fashion_mnist --data.dev=0 \
         --shallow=14 --width=1 --field=28 --shift=2 --flip=true --devices=2 \
-        --optimizer.learning_rate=1.0 --optimizer.l2=1e-4 --run.batch_size=128 --run.epochs=8
+        --optimizer.learning_rate=1.0 --optimizer.l2=1e-4 --run.batch_size=128 --run.epochs=12
 
 At 20 and 56 layers, narrow; ImageNet's networks, laid out, and trained on class folders in bfloat16
 with ImageNet's crops and colours, blocks computed twice to save memory:
