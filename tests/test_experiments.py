@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
 import signal
 from html.parser import HTMLParser
 
+import jax
 import pytest
 
 from ngjax import config as cfg
@@ -19,6 +21,14 @@ from ngjax.train.signals import Interrupted
 from ngjax.types import UserError
 
 NAMES = tuple(discover())
+
+
+@pytest.fixture(autouse=True)
+def let_go_of_programs_of_a_topic():
+    """All topics together compile more than a process has memory maps for."""
+    yield
+    jax.clear_caches()
+    gc.collect()
 
 
 def test_the_four_first_topics_are_found_in_the_notes_order():
