@@ -19,6 +19,8 @@ FOODS = (  # calories from carbs, proteins, fats in 100 g of apples, beef, eggs,
     (1.8, 135.0, 99.0, 0.9),
 )
 
+TURNS = 30  # of a timing, of which the quickest counts
+
 
 def _forward() -> list[float]:
     a, b, c = (graph.variable(name) for name in "abc")
@@ -37,7 +39,7 @@ def _dot() -> Any:
     at_once = jax.jit(lambda w, x: jnp.dot(w, x) + 0.5)
     seconds: dict[str, list[float]] = {"loop": [], "vectorised": []}
     z = {}
-    for _ in range(8):
+    for _ in range(TURNS):
         for name, compute in (
             ("loop", lambda: dot_loop(*lists, 0.5)),
             ("vectorised", lambda: at_once(*vectors).block_until_ready()),
