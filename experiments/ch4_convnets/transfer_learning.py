@@ -143,11 +143,8 @@ def known(config: Config) -> Mapping[str, Any]:
 @functools.lru_cache(maxsize=1)
 def published(weights: str, where: data.Data) -> Mapping[str, Any]:
     """MobileNet as the file has it."""
-    path = weights
-    if weights.replace("-", "_") in data.names():
-        item = data.entry(weights)
-        own = data.entry(where.name).own  # then the directory holds the user's images alone
-        path = str(next(iter(data.locate(item, "" if own else where.directory).values())))
+    own = data.entry(where.name).own  # then the directory holds the user's images alone
+    path = pretrained.place(weights, "" if own else where.directory)
     found = pretrained.load(backbone("mobilenet"), path, (224, 224, 3))
     return {collection: {BACKBONE: tree} for collection, tree in found.items()}
 

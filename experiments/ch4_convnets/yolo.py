@@ -98,10 +98,7 @@ def model(config: Config, classes: int) -> Yolo:
 @functools.lru_cache(maxsize=1)
 def published(weights: str, directory: str) -> Mapping[str, Any]:
     """MobileNet as the file has it."""
-    path = weights
-    if weights.replace("-", "_") in data.names():
-        item = data.entry(weights)
-        path = str(next(iter(data.locate(item, directory).values())))
+    path = pretrained.place(weights, directory)
     return pretrained.load(MobileNet(0, blocks=12), path, (224, 224, 3))
 
 

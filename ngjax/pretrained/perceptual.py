@@ -12,11 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ngjax.data import entry, locate
 from ngjax.models import perceptual
 from ngjax.models.mobilenet import MobileNet
 from ngjax.models.vgg import VGG
 from ngjax.pretrained.convert import load
+from ngjax.pretrained.place import place
 from ngjax.pretrained.preprocess import PREPROCESS, Preprocess
 from ngjax.types import Array, UserError
 
@@ -96,10 +96,7 @@ def frozen(
     """
     if name == "mobilenet":
         mobile = MobileNet(0, blocks=MOBILE_BLOCKS)
-        if weights in ("", PUBLISHED):
-            found = locate(entry(PUBLISHED), directory)
-            weights = str(next(iter(found.values())))
-        variables = load(mobile, weights, (224, 224, 3))
+        variables = load(mobile, place(weights or PUBLISHED, directory), (224, 224, 3))
         sees = perceptual.receptive_fields(perceptual.mobilenet_windows(MOBILE_BLOCKS))
         return Frozen(mobile, variables, PREPROCESS["mobilenet"], sees)
     if name == "random":
