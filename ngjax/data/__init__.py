@@ -15,6 +15,7 @@ from ngjax.data.image import SUFFIXES, field, like, read_image
 from ngjax.data.load import human_level, load, load_images
 from ngjax.data.people import load_people, people_by_photographs, sized
 from ngjax.data.pictures import picture, texture_names
+from ngjax.data.sequences import by_length, padded
 from ngjax.data.sources import Augment, constants, fetched, few, resident, residents
 from ngjax.data.split import hold_out
 from ngjax.data.streams import streams, windows
@@ -34,6 +35,7 @@ __all__ = [
     "Vocabulary",
     "Warp",
     "augmentation",
+    "by_length",
     "changed",
     "constants",
     "crop_and_flip",
@@ -50,6 +52,7 @@ __all__ = [
     "load_people",
     "locate",
     "names",
+    "padded",
     "people_by_photographs",
     "photograph",
     "photograph_names",

@@ -55,9 +55,10 @@ class Split:
     """Examples and their answers, in the same order.
 
     Attributes:
-        inputs: uint8 images [m, H, W, C], a float32 table [m, D], or one str of text.
+        inputs: uint8 images [m, H, W, C], a float32 table [m, D], one str of text, or a tuple of m
+            sequences: a tuple of words each, or an array [T, ...].
         targets: int32 [m] class numbers, float32 [m] for a regression, float32 [m, M, 6] boxes (see
-            `ngjax.data.detection`); None for text.
+            `ngjax.data.detection`), a tuple of m sequences (tags, translations); None for text.
     """
 
     inputs: Any

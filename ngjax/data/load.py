@@ -120,8 +120,9 @@ def _limited(split: Split, limit: int) -> Split:
 
 
 def _classes(split: Split) -> np.ndarray:
-    """What is kept in proportion, one number an example; pictures with boxes are all alike."""
-    return split.targets if split.targets.ndim == 1 else np.zeros(len(split), np.int32)
+    """What is kept in proportion, one number each; boxes, tags, translations: all alike."""
+    single = isinstance(split.targets, np.ndarray) and split.targets.ndim == 1
+    return split.targets if single else np.zeros(len(split), np.int32)
 
 
 def _split(parts: Parts, config: Data) -> tuple[dict[str, Split], str]:
