@@ -24,10 +24,14 @@ Fashion-MNIST, a small one on two host devices:
         --shallow=14 --width=1 --field=28 --shift=2 --flip=true --devices=2 \
         --optimizer.learning_rate=1.0 --optimizer.l2=1e-4 --run.batch_size=128 --run.epochs=12
 
-At 20 and 56 layers, narrow; ImageNet's networks, laid out, and trained on class folders in bfloat16
-with ImageNet's crops and colours, blocks computed twice to save memory:
+At 20 and 56 layers, narrow (training loss in the end, seed 0: plain 0.043 to 1.463, residual 0.015
+to 0.018; two minutes on one core):
 
-    python launch.py --experiment=resnet --shallow=20 --deep=56 --width=0.25
+    python launch.py --experiment=resnet --shallow=20 --deep=56 --width=0.25 --run.epochs=30
+
+ImageNet's networks, laid out, and trained on class folders in bfloat16 with ImageNet's crops and
+colours, blocks computed twice to save memory:
+
     python launch.py --experiment=resnet --mode=table --size=full --shallow=18 --deep=50
     python launch.py --experiment=resnet --arms=residual --size=full --shallow=50 \
         --data.name=folder --data_dir=my_photos --data.size=224 --augment=imagenet --flip=true \

@@ -73,6 +73,15 @@ def test_curves_mark_where_a_run_was_lost():
     assert cross.get_xydata().tolist() == [[10, 2]]
 
 
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [([380, 2, 0.1], "log"), ([90, 2, 0.1], "linear"), ([380, 2, 0], "linear")],
+)
+def test_curves_of_a_wide_span_are_logarithmic(values, scale):
+    (ax,) = figures.curves({"a": {0: history(values)}}, ["train/loss"]).axes
+    assert ax.get_yscale() == scale
+
+
 def test_curves_stand_a_metric_that_was_never_measured():
     (ax,) = figures.curves({"a": {0: history([1, 2])}, "b": {}}, ["dev/accuracy"]).axes
     assert not ax.get_lines()

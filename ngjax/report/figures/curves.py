@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DASHES = {"train": (0, (4, 1.6)), "test": (0, (1, 1.2))}  # every other split is drawn solid
+WIDE = 1000  # largest over smallest value, from which on a vertical axis is logarithmic
 
 
 @styled
@@ -38,7 +39,7 @@ def curves(
         histories: arm -> seed -> rows, as `MetricsLog.history` returns them.
         metrics: names to draw, in order.
         x: "step", "epoch" or "seconds".
-        log: panels ("loss") with a logarithmic vertical axis.
+        log: panels ("loss") with a logarithmic vertical axis whatever their values.
         log_x: a logarithmic horizontal axis.
     """
     panels: dict[str, list[str]] = {}
@@ -56,7 +57,7 @@ def curves(
             for name in names:
                 dash = "-" if alone else DASHES.get(name.partition("/")[0], "-")
                 _line(ax, *_over_seeds(seeds.values(), name, x), hues[arm], dash)
-        _scales(ax, title in log, log_x)
+        _scales(ax, title in log or _span_wide(ax), log_x)
     for ax in axes[len(panels) :]:
         ax.remove()
     _key(figure, hues, panels.values())
@@ -124,6 +125,12 @@ def _line(ax: Axes, x: np.ndarray, values: np.ndarray, hue: str, dash: Any) -> N
     if finite.size and finite[-1] < x.size - 1:
         last = finite[-1]
         ax.plot(x[last], mean[last], color=hue, marker="x", markersize=7, markeredgewidth=2)
+
+
+def _span_wide(ax: Axes) -> bool:
+    drawn = [np.asarray(line.get_ydata(), np.float64) for line in ax.get_lines()]
+    values = np.concatenate([v[np.isfinite(v)] for v in drawn]) if drawn else np.empty(0)
+    return bool(values.size) and values.min() > 0 and values.max() > WIDE * values.min()
 
 
 def _scales(ax: Axes, log_y: bool, log_x: bool) -> None:
