@@ -16,9 +16,9 @@ The ORL faces, and then one's own photographs: ENROLLED holds a folder or an ima
 is a folder or an image (between them ":", ";" on Windows):
 
     python launch.py --experiment=face_recognition --data.name=orl_faces --data_dir=DIRECTORY \
-        --warp.flip=true --size=128 --run.batch_size=96 --arms=edges
+        --warp.flip=true --encoding.size=128 --run.batch_size=96 --arms=edges
     python launch.py --experiment=face_recognition --data.name=orl_faces --data_dir=DIRECTORY \
-        --warp.flip=true --size=128 --run.batch_size=96 --arms=edges \
+        --warp.flip=true --encoding.size=128 --run.batch_size=96 --arms=edges \
         --mode=predict --input=ENROLLED:OTHERS
 """
 
@@ -31,15 +31,15 @@ import io
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from ngjax import data, metric_learning, optim
-from ngjax.experiment import Answer, Experiment, Learned, NotAsked, Picture, Results, Text
+from ngjax.experiment import Answer, Experiment, Learned, NotAsked, Picture, Results, Text, encoding
+from ngjax.experiment.encoding import Encoding
 from ngjax.experiment.naming import image_paths
 from ngjax.experiment.results import Arm
-from ngjax.metric_learning import Learns, Lesson
+from ngjax.metric_learning import Lesson
 from ngjax.models.facenet import FaceNet
 from ngjax.strategy import verification
 from ngjax.train.settings import Run
@@ -50,64 +50,18 @@ COURSE_K, COURSE_ACCURACY = 100, 0.99
 DRAWS = 200  # databases of each size in the picture
 
 
-WARP = data.Warp()
+ENCODING, WARP = Encoding(learns="both"), data.Warp()
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
     """What may be turned."""
 
-    learns: Learns = "both"  # what the encoding is learned from
-    margin: float = 0.2  # alpha of the triplets
-    size: int = 64  # D, numbers of the encoding
-    network: Literal["inception", "edges"] = "inception"  # edges: only the last layer learns
-    modules: int = 2  # inception modules, 1 or 2
-    width: float = 0.5  # factor of all filters
-    each: int = 4  # photographs of a person in a batch
-    least: int = 24  # pixels of the longer side that smaller images are brought to
-    most: int = 28  # pixels of the longer side that larger images are brought to, in whole blocks
-    skip_single: bool = False  # pass over people of one photograph; false: refuse them
+    encoding: Encoding = ENCODING  # the network, and what it is learned from
     warp: data.Warp = WARP  # how training photographs are changed
     data: data.Data = data.Data(name="digits")
     optimizer: optim.Optimizer = optim.Optimizer(rule="adam", learning_rate=3e-3, schedule="cosine")
     run: Run = Run(steps=100, batch_size=24, evaluate_every=50)
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be."""
-        if not self.width > 0:
-            raise ValueError(f"width: must be above 0, got {self.width}")
-        for name, fewest in (("size", 1), ("each", 2), ("least", 8)):
-            if getattr(self, name) < fewest:
-                raise ValueError(f"{name}: must be {fewest} or more, got {getattr(self, name)}")
-        if self.modules not in (1, 2):
-            raise ValueError(f"modules: must be 1 or 2, got {self.modules}")
-        if self.most < self.least:
-            raise ValueError(f"most: must be {self.least} (least) or more, got {self.most}")
-        if self.margin < 0:
-            raise ValueError(f"margin: must be 0 or more, got {self.margin}")
-
-
-def lesson(config: Config) -> Lesson:
-    """What is brought down."""
-    return Lesson(config.learns, config.margin)
-
-
-def people(config: Config) -> data.Dataset:
-    """The set, split by person, brought to size."""
-    held = data.load_people(config.data, skip_single=config.skip_single)
-    return data.changed(held, lambda images: data.sized(images, config.least, config.most))
-
-
-def model(config: Config, held: data.Dataset) -> FaceNet:
-    """The encoding."""
-    return FaceNet(
-        config.size,
-        people=len(np.unique(held.train.targets)) if lesson(config).classifies else 0,
-        logistic=config.learns == "logistic",
-        network=config.network,
-        modules=config.modules,
-        width=config.width,
-    )
 
 
 def questions(
@@ -151,23 +105,25 @@ def score(
 
 def build(config: Config) -> Task:
     """The Task."""
-    held = people(config)
-    return metric_learning.task(
-        held,
-        model(config, held),
+    return encoding.task(
+        config.encoding,
+        people(config),
+        config.data,
         config.optimizer,
-        lesson(config),
-        functools.partial(score, lesson(config)),
-        each=config.each,
-        augment=config.warp,
-        flip=config.warp.flip,
+        config.warp,
+        functools.partial(score, config.encoding.lesson),
     )
+
+
+def people(config: Config) -> data.Dataset:
+    """The set, split by person, brought to size."""
+    return encoding.people(config.encoding, config.data)
 
 
 def network(config: Config) -> tuple[FaceNet, tuple[int, ...]]:
     """The encoding and the shape of a photograph."""
     held = people(config)
-    return model(config, held), held.train.inputs.shape[1:]
+    return encoding.network(config.encoding, held), held.train.inputs.shape[1:]
 
 
 def predict(learned: Learned, source: str) -> Answer:
@@ -188,12 +144,13 @@ def predict(learned: Learned, source: str) -> Answer:
         )
     database, asked = enrolment(Path(enrolled).expanduser()), image_paths(others)
     config = learned.config
-    shape = data.load_people(config.data, skip_single=config.skip_single).train.inputs.shape[1:]
+    whole = data.load_people(config.data, skip_single=config.encoding.skip_single)
+    shape = whole.train.inputs.shape[1:]
     paths = [*(path for _, path in database), *asked]
     images = np.stack([data.like(data.read_image(path), shape) for path in paths])
-    images = data.sized(images, config.least, config.most)
+    images = data.sized(images, config.encoding.least, config.encoding.most)
     f = learned.outputs(data.Split(images, np.zeros(len(images), np.int32)))
-    d = metric_learning.distances(f, lesson(config))[len(database) :, : len(database)]
+    d = metric_learning.distances(f, config.encoding.lesson)[len(database) :, : len(database)]
     nearest = d.argmin(1)
     tau = dev_threshold(learned)
     rows = []
@@ -244,7 +201,7 @@ def enrolment(folder: Path) -> list[tuple[str, Path]]:
 def dev_threshold(learned: Learned) -> float:
     """tau of the dev people under the weights that answer."""
     dev = people(learned.config).dev
-    d = metric_learning.distances(learned.outputs(dev), lesson(learned.config))
+    d = metric_learning.distances(learned.outputs(dev), learned.config.encoding.lesson)
     return questions(d, dev.targets, np.ones(len(dev), bool))[1]
 
 
@@ -288,7 +245,7 @@ def best(results: Results) -> Arm:
 def tested(arm: Arm) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """(distances [m, m], who, photographs) of the test people, and tau of the dev people."""
     f, batch = arm.predict("test")
-    d, tests = metric_learning.distances(f, lesson(arm.config)), batch["judged"] > 0
+    d, tests = metric_learning.distances(f, arm.config.encoding.lesson), batch["judged"] > 0
     tau = questions(d, batch["targets"], tests)[1]
     return d[np.ix_(tests, tests)], batch["targets"][tests], batch["inputs"][tests], tau
 
@@ -377,14 +334,14 @@ EXPERIMENT = Experiment(
     config=Config(),
     build=build,
     objective=("dev/open_set", "max"),
-    arms={"inception": (), "edges": ("network=edges", "learns=semi-hard")},
+    arms={"inception": (), "edges": ("encoding.network=edges", "encoding.learns=semi-hard")},
     smoke=(
         "run.steps=2",
-        "modules=1",
+        "encoding.modules=1",
         "data.limit=40",
-        "width=0.1",
-        "least=8",
-        "size=8",
+        "encoding.width=0.1",
+        "encoding.least=8",
+        "encoding.size=8",
         "run.batch_size=16",
     ),
     claims={

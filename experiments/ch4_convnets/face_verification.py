@@ -6,7 +6,7 @@ r"""Face verification: is this the claimed person? Answered for people never see
 Notes 4.14 and 4.14.1; Schroff, Kalenichenko & Philbin 2015. f is a small inception network whose
 output has length one. Triplets are chosen in batches of P people x `each` photographs: the hardest
 (Hermans et al. 2017) or the semi-hard (Schroff et al.). Arm `classification` learns a softmax over
-the training people instead and takes f before it; --learns=both learns
+the training people instead and takes f before it; --encoding.learns=both learns
 both. Step 3 of the print has a product and no N, step 4 no maximum (`ngjax.losses.triplet`).
 
 tau is set on the dev people and judged on the test people; same and different pairs weigh alike.
@@ -18,7 +18,7 @@ six to learn, two for tau, two to be told apart: a small set, and few to be judg
 The ORL faces, 24 people to learn, 6 for tau, 10 for the test; --data.split_seed=1 to 4 are others:
 
     python launch.py --experiment=face_verification --data.name=orl_faces --data_dir=DIRECTORY \
-        --run.steps=200 --warp.flip=true --arms=edges --size=128 --run.batch_size=96 \
+        --run.steps=200 --warp.flip=true --arms=edges --encoding.size=128 --run.batch_size=96 \
         --optimizer.learning_rate=1e-3
 
 Arm `edges` is a linear encoding of edges by angle and place (notes 4.1.1), which starts from
@@ -35,14 +35,15 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Iterator, Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ngjax import data, metric_learning, optim
-from ngjax.experiment import Experiment, Picture, Results, Text
+from ngjax.experiment import Experiment, Picture, Results, Text, encoding
+from ngjax.experiment.encoding import Encoding
 from ngjax.experiment.results import Arm
-from ngjax.metric_learning import Learns, Lesson
+from ngjax.metric_learning import Lesson
 from ngjax.models.facenet import FaceNet
 from ngjax.models.table import format_table, layer_table
 from ngjax.strategy import verification
@@ -54,64 +55,18 @@ SHOWN = 12  # pairs of a kind in a picture
 BINS = 30
 
 
-WARP = data.Warp()
+ENCODING, WARP = Encoding(), data.Warp()
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
     """What may be turned."""
 
-    learns: Learns = "batch-hard"  # triplets, people by a softmax, both, or pairs by logistic
-    margin: float = 0.2  # alpha of the triplets
-    size: int = 64  # D, numbers of the encoding
-    network: Literal["inception", "edges"] = "inception"  # edges: only the last layer learns
-    modules: int = 2  # inception modules, 1 or 2
-    width: float = 0.5  # factor of all filters
-    each: int = 4  # photographs of a person in a batch
-    least: int = 24  # pixels of the longer side that smaller images are brought to
-    most: int = 28  # pixels of the longer side that larger images are brought to, in whole blocks
-    skip_single: bool = False  # pass over people of one photograph; false: refuse them
+    encoding: Encoding = ENCODING  # the network, and what it is learned from
     warp: data.Warp = WARP  # how training photographs are changed
     data: data.Data = data.Data(name="digits")
     optimizer: optim.Optimizer = optim.Optimizer(rule="adam", learning_rate=3e-3, schedule="cosine")
     run: Run = Run(steps=100, batch_size=24, evaluate_every=50)
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be."""
-        if not self.width > 0:
-            raise ValueError(f"width: must be above 0, got {self.width}")
-        for name, fewest in (("size", 1), ("each", 2), ("least", 8)):
-            if getattr(self, name) < fewest:
-                raise ValueError(f"{name}: must be {fewest} or more, got {getattr(self, name)}")
-        if self.modules not in (1, 2):
-            raise ValueError(f"modules: must be 1 or 2, got {self.modules}")
-        if self.most < self.least:
-            raise ValueError(f"most: must be {self.least} (least) or more, got {self.most}")
-        if self.margin < 0:
-            raise ValueError(f"margin: must be 0 or more, got {self.margin}")
-
-
-def people(config: Config) -> data.Dataset:
-    """The set, split by person, brought to size."""
-    held = data.load_people(config.data, skip_single=config.skip_single)
-    return data.changed(held, lambda images: data.sized(images, config.least, config.most))
-
-
-def lesson(config: Config) -> Lesson:
-    """What is brought down."""
-    return Lesson(config.learns, config.margin)
-
-
-def model(config: Config, held: data.Dataset) -> FaceNet:
-    """The encoding."""
-    return FaceNet(
-        config.size,
-        people=len(np.unique(held.train.targets)) if lesson(config).classifies else 0,
-        logistic=config.learns == "logistic",
-        network=config.network,
-        modules=config.modules,
-        width=config.width,
-    )
 
 
 class Judged(NamedTuple):
@@ -161,23 +116,25 @@ def score(
 
 def build(config: Config) -> Task:
     """The Task."""
-    held = people(config)
-    return metric_learning.task(
-        held,
-        model(config, held),
+    return encoding.task(
+        config.encoding,
+        people(config),
+        config.data,
         config.optimizer,
-        lesson(config),
-        functools.partial(score, lesson(config)),
-        each=config.each,
-        augment=config.warp,
-        flip=config.warp.flip,
+        config.warp,
+        functools.partial(score, config.encoding.lesson),
     )
+
+
+def people(config: Config) -> data.Dataset:
+    """The set, split by person, brought to size."""
+    return encoding.people(config.encoding, config.data)
 
 
 def network(config: Config) -> tuple[FaceNet, tuple[int, ...]]:
     """The encoding and the shape of a photograph."""
     held = people(config)
-    return model(config, held), held.train.inputs.shape[1:]
+    return encoding.network(config.encoding, held), held.train.inputs.shape[1:]
 
 
 def pixels_are_poor(results: Results) -> tuple[bool, str]:
@@ -226,7 +183,7 @@ def figures(results: Results) -> Iterator[Picture]:
     curves = {}
     for name, each in results.items():
         f, who, pixels, tests = tested(each)
-        curves[name] = judge(metric_learning.distances(f, lesson(each.config)), who, tests)
+        curves[name] = judge(metric_learning.distances(f, each.config.encoding.lesson), who, tests)
     curves["pixels"] = judge(metric_learning.pixel_distances(pixels), who, tests)
     yield Picture(
         "roc",
@@ -327,17 +284,17 @@ EXPERIMENT = Experiment(
     objective=("dev/verification", "max"),
     arms={
         "batch-hard": (),
-        "semi-hard": ("learns=semi-hard",),
-        "classification": ("learns=classification",),
-        "edges": ("network=edges", "learns=semi-hard"),
+        "semi-hard": ("encoding.learns=semi-hard",),
+        "classification": ("encoding.learns=classification",),
+        "edges": ("encoding.network=edges", "encoding.learns=semi-hard"),
     },
     smoke=(
         "run.steps=2",
-        "modules=1",
+        "encoding.modules=1",
         "data.limit=40",
-        "width=0.1",
-        "least=8",
-        "size=8",
+        "encoding.width=0.1",
+        "encoding.least=8",
+        "encoding.size=8",
         "run.batch_size=16",
     ),
     claims={

@@ -18,11 +18,13 @@ import functools
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ngjax.models.inception import Inception, Unit, Widths
 from ngjax.models.layers import Dense
+from ngjax.models.mobilenet import MobileNet
 from ngjax.ops.convolve import convolve
 from ngjax.ops.distance import unit
 from ngjax.ops.edges import turned
@@ -37,6 +39,11 @@ MODULES = {  # filters of the branches at width 1
 COSINE_SCALE = 16.0  # of the softmax over people: cosines alone leave it nearly flat
 
 
+FIXED = ("edges", "mobilenet")  # networks whose last layer alone learns
+BACKBONE = "backbone"  # the part of "mobilenet" that has published weights
+BLOCKS = 5  # of MobileNet, whose maps are still of parts and not yet of things
+CONTRAST = 0.5  # deviation of the levels that MobileNet is shown, of a range of -1 to 1
+GRID = (4, 3)  # places that its maps are averaged to: a face is higher than wide
 ANGLES = 8  # of edges
 SHARP = 4  # power of the cosine by which an edge answers angles beside its own
 CELLS = 7  # of the longer side, in each of which edges are averaged
@@ -61,6 +68,17 @@ def features_of_edges(x: Array) -> Array:
     return jnp.sqrt(a + 1e-6).reshape(a.shape[0], -1)
 
 
+def backbone() -> MobileNet:
+    """MobileNet's first blocks, nothing of which learns."""
+    return MobileNet(0, blocks=BLOCKS, frozen=BLOCKS, name=BACKBONE)
+
+
+def features_of_maps(a: Array) -> Array:
+    """The root of the mean map of every place of a grid: maps [B, H, W, C] to [B, F]."""
+    a = jax.image.resize(a, (a.shape[0], *GRID, a.shape[-1]), "linear")  # antialiased: means
+    return jnp.sqrt(nn.relu(a) + 1e-6).reshape(a.shape[0], -1)
+
+
 class FaceNet(nn.Module):
     """An encoding of images.
 
@@ -68,8 +86,9 @@ class FaceNet(nn.Module):
         size: D, numbers of the encoding.
         people: outputs of a softmax over training people, from cosines; 0: none.
         logistic: also learn w and b of the yes-or-no form.
-        network: "inception": one convolution and the modules; "edges": nothing that learns but
-            the last layer, on the edges by angle and cell, from Fisher's start: for few people.
+        network: "inception": one convolution and the modules; for few people the last layer alone
+            learns, from Fisher's start, on the edges by angle and cell ("edges") or on what the
+            first blocks of MobileNet, taught on ImageNet, see ("mobilenet").
         modules: inception modules, 1 or 2.
         width: factor of all filters.
         dtype: type of the computation.
@@ -87,12 +106,17 @@ class FaceNet(nn.Module):
     def __call__(self, x: Array, *, train: bool = False) -> tuple[Array, dict[str, Array]]:
         """Maps images [B, H, W, C] to (f [B, D] of length one, activations by name).
 
-        With `people` the activation "cosines" [B, people] are the softmax's scores; with
-        `logistic` "weights" [D] and "bias" [] are w and b.
+        Where the last layer alone learns, "features" [B, F] is what it reads. With `people`
+        "cosines" [B, people] are the softmax's scores; with `logistic` "weights" [D] and "bias" []
+        are w and b.
         """
         out: dict[str, Array] = {}
         if self.network == "edges":
-            a = unit(features_of_edges(x))
+            a = out["features"] = unit(features_of_edges(x))
+        elif self.network == "mobilenet":
+            colour = jnp.broadcast_to(x.mean(-1, keepdims=True), (*x.shape[:3], 3))
+            maps = backbone()(CONTRAST * colour)[1][f"conv_pw_{BLOCKS}"]  # [B, H/8, W/8, 256]
+            a = out["features"] = unit(features_of_maps(maps))
         else:
             a = self._inception(x, train, out)
         a = a.reshape(a.shape[0], -1)  # where a thing is in the face matters: no mean

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-SHRINK = 0.1
+SHRINK = 0.2
 
 
 def fisher(a: np.ndarray, people: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:

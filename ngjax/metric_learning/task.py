@@ -1,18 +1,10 @@
-r"""Tasks that learn a distance: an encoding under which one person's photographs lie together.
-
-    held = data.load_people(config.data)
-    task = metric_learning.task(held, FaceNet(64), config.optimizer, "batch-hard", ...)
-
-Nobody of dev and test is in training, so what is judged is the distance itself: `Task.score` sets
-the threshold tau on the dev people and judges it on the test people (notes 4.14), beside the
-distance of raw pixels.
-"""
+"""The Task of teaching a network who is who."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,61 +12,16 @@ import numpy as np
 
 from ngjax import data, losses, metrics, optim
 from ngjax.losses import triplet
-from ngjax.models.facenet import FaceNet, features_of_edges
+from ngjax.metric_learning.lesson import Lesson, each_standardised
+from ngjax.models.facenet import BACKBONE, FaceNet
 from ngjax.ops.distance import absolute_distances, squared_distances, unit
 from ngjax.ops.fisher import fisher
 from ngjax.types import Array, Aux, Batch, Context, Params, Source, Sum, Task
 
-Learns = Literal["batch-hard", "semi-hard", "random", "classification", "both", "logistic"]
 Score = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], Mapping[str, float]]
 
 
-@dataclasses.dataclass(frozen=True)
-class Lesson:
-    """What is brought down.
-
-    Attributes:
-        learns: triplets chosen "batch-hard", "semi-hard" or at "random"; "classification" by a
-            softmax over the training people; "both" it and batch-hard triplets; "logistic": one
-            person or two, by a logistic regression on |f(x1) - f(x2)| of all pairs.
-        margin: alpha of the triplets.
-    """
-
-    learns: Learns = "batch-hard"
-    margin: float = 0.2
-
-    @property
-    def classifies(self) -> bool:
-        """Whether there is a softmax over training people."""
-        return self.learns in ("classification", "both")
-
-
-def each_standardised(images: Array) -> Array:
-    """Every image [B, H, W, C] to mean 0 and deviation 1 of its own: the light counts no more.
-
-    An image of one colour becomes zeros.
-    """
-    mu = images.mean((1, 2, 3), keepdims=True)
-    off = images - mu
-    return off / jnp.sqrt(jnp.mean(off * off, (1, 2, 3), keepdims=True) + 1.0)  # of 255 levels
-
-
-def distances(f: np.ndarray, lesson: Lesson | None = None) -> np.ndarray:
-    """d(x1, x2) of all pairs of encodings f [m, D] as the lesson has it, float64 [m, m].
-
-    ||f1 - f2||^2; where a logistic regression was learned, sum_k w_k |f1_k - f2_k|, of encodings
-    that `Task.predict` has multiplied by w already.
-    """
-    f = np.float64(f)
-    if lesson and lesson.learns == "logistic":
-        return np.stack([np.abs(f - own).sum(1) for own in f])  # row by row: no [m, m, D]
-    d = (f * f).sum(1)[:, None] - 2 * f @ f.T + (f * f).sum(1)
-    return np.maximum(d, 0)  # [m, m]
-
-
-def pixel_distances(pixels: np.ndarray) -> np.ndarray:
-    """||x1 - x2||^2 of images uint8 [m, H, W, C] as they are, levels from 0 to 1 (notes 4.14)."""
-    return distances(np.float64(pixels).reshape(len(pixels), -1) / 255)
+AT_ONCE = 64  # photographs whose features are computed in one call
 
 
 def task(
@@ -87,6 +34,8 @@ def task(
     each: int,
     augment: data.Augment | None = None,
     flip: bool = False,
+    fixed: bool = False,
+    backbone: Mapping[str, Any] | None = None,
 ) -> Task:
     """The Task of teaching a network who is who.
 
@@ -100,31 +49,34 @@ def task(
         each: photographs of a person in a batch.
         augment: of one photograph, in training.
         flip: an encoding is the mean of the photograph's and its mirror image's.
+        fixed: the last layer alone learns, and starts from Fisher's discriminant.
+        backbone: variables of the model's part `BACKBONE`, which do not learn.
     """
     shape = held.train.inputs.shape[1:]
     both, judged = _tested(held)
     tests = {"inputs": both.inputs, "targets": both.targets, "judged": judged}
 
-    start = _fisher(held, model, flip) if model.network == "edges" else {}
+    known = dict(backbone or {})
+    start = _fisher(held, model, known, flip) if fixed else {}
 
     def init(key: Array) -> tuple[Params, Any]:
-        variables = dict(model.init(key, jnp.zeros((1, *shape))))
+        variables = _learned(model.init(key, jnp.zeros((1, *shape))))
         return {**variables.pop("params"), **start}, variables
 
     def encode(
-        params: Params, extra: Any, images: Array, train: bool
+        params: Params, extra: Any, images: Array, context: Context, train: bool
     ) -> tuple[Array, dict[str, Array], Any]:
         x = images.astype(jax.tree.leaves(params)[0].dtype)
         x = each_standardised(x)
-        variables = {"params": params, **extra}
-        if not train:
+        variables = _with_backbone({"params": params, **extra}, context.constants["backbone"])
+        if not (train and extra):
             f, out = model.apply(variables, x)
             return f, out, extra
         (f, out), extra = model.apply(variables, x, train=True, mutable=list(extra))
         return f, out, extra
 
     def loss(params: Params, extra: Any, batch: Batch, context: Context) -> tuple[Sum, Aux]:
-        f, out, extra = encode(params, extra, batch["inputs"], context.train)
+        f, out, extra = encode(params, extra, batch["inputs"], context, context.train)
         person, slot = batch["targets"], batch["slot"]
         mask = batch["mask"] * batch.get("judged", batch["mask"])
         if context.train and lesson.learns == "classification":
@@ -152,10 +104,10 @@ def task(
         return (total, count), Aux(extra, told)
 
     def predict(params: Params, extra: Any, batch: Batch, context: Context) -> Array:
-        del context
-        f, out, _ = encode(params, extra, batch["inputs"], train=False)
+        f, out, _ = encode(params, extra, batch["inputs"], context, train=False)
         if flip:
-            f = unit(f + encode(params, extra, batch["inputs"][:, :, ::-1], train=False)[0])
+            mirrored = batch["inputs"][:, :, ::-1]
+            f = unit(f + encode(params, extra, mirrored, context, train=False)[0])
         return f * out["weights"][None, :] if lesson.learns == "logistic" else f
 
     def scored(f: Any, batch: Mapping[str, np.ndarray]) -> Mapping[str, float]:
@@ -172,19 +124,48 @@ def task(
             "dev": data.resident(held.dev, prefix="dev"),
             "test": _judging(data.resident(both, prefix="test")),
         },
-        constants={**data.constants(held), "test": tests},
+        constants={**data.constants(held), "test": tests, "backbone": known},
         predict=predict,
         score=scored,
     )
 
 
-def _fisher(held: data.Dataset, model: FaceNet, flip: bool) -> dict[str, Any]:
+def _learned(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Variables without those of the backbone, and without collections that hold no others."""
+    found = {
+        collection: {part: leaves for part, leaves in tree.items() if part != BACKBONE}
+        for collection, tree in variables.items()
+    }
+    return {collection: tree for collection, tree in found.items() if tree}
+
+
+def _with_backbone(variables: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Variables of the whole model, in the type of those that learn."""
+    dtype = jax.tree.leaves(variables["params"])[0].dtype
+    known = jax.tree.map(lambda leaf: leaf.astype(dtype), dict(known))
+    collections = {*variables, *known}
+    return {
+        name: {**variables.get(name, {}), **({BACKBONE: known[name]} if name in known else {})}
+        for name in collections
+    }
+
+
+def _fisher(
+    held: data.Dataset, model: FaceNet, known: Mapping[str, Any], flip: bool
+) -> dict[str, Any]:
     """The last layer's start where it alone learns: Fisher's, from the training people."""
     images, who = held.train.inputs, held.train.targets
     if flip:
         images, who = np.concatenate([images, images[:, :, ::-1]]), np.concatenate([who, who])
-    features = jax.jit(lambda x: unit(features_of_edges(each_standardised(x))))
-    a = np.float64(features(images.astype(np.float32)))
+
+    @jax.jit
+    def features(x: Array) -> Array:
+        x = each_standardised(x)
+        anyhow = _learned(model.init(jax.random.key(0), x[:1]))  # the last layer is not read
+        return model.apply(_with_backbone(anyhow, known), x)[1]["features"]
+
+    parts = np.array_split(images, -(-len(images) // AT_ONCE))
+    a = np.concatenate([np.float64(features(part.astype(np.float32))) for part in parts])
     kernel, bias = fisher(a, who, model.size)
     return {"encode": {"kernel": jnp.asarray(kernel), "bias": jnp.asarray(bias)}}
 
