@@ -16,9 +16,13 @@ The ORL faces, and then one's own photographs: ENROLLED holds a folder or an ima
 is a folder or an image (between them ":", ";" on Windows):
 
     python launch.py --experiment=face_recognition --data.name=orl_faces --data_dir=DIRECTORY \
-        --warp.flip=true --encoding.size=128 --run.batch_size=96 --arms=edges
+        --arms=inception --encoding.network=mobilenet --encoding.learns=semi-hard \
+        --encoding.size=300 --encoding.most=112 --run.batch_size=96 --run.steps=40 \
+        --optimizer.learning_rate=1e-4 --warp.flip=true
     python launch.py --experiment=face_recognition --data.name=orl_faces --data_dir=DIRECTORY \
-        --warp.flip=true --encoding.size=128 --run.batch_size=96 --arms=edges \
+        --arms=inception --encoding.network=mobilenet --encoding.learns=semi-hard \
+        --encoding.size=300 --encoding.most=112 --run.batch_size=96 --run.steps=40 \
+        --optimizer.learning_rate=1e-4 --warp.flip=true \
         --mode=predict --input=ENROLLED:OTHERS
 """
 

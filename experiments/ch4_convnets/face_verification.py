@@ -6,8 +6,8 @@ r"""Face verification: is this the claimed person? Answered for people never see
 Notes 4.14 and 4.14.1; Schroff, Kalenichenko & Philbin 2015. f is a small inception network whose
 output has length one. Triplets are chosen in batches of P people x `each` photographs: the hardest
 (Hermans et al. 2017) or the semi-hard (Schroff et al.). Arm `classification` learns a softmax over
-the training people instead and takes f before it; --encoding.learns=both learns
-both. Step 3 of the print has a product and no N, step 4 no maximum (`ngjax.losses.triplet`).
+the training people instead and takes f before it; --encoding.learns=both learns both. Step 3 of the
+print has a product and no N, step 4 no maximum (`ngjax.losses.triplet`).
 
 tau is set on the dev people and judged on the test people; same and different pairs weigh alike.
 The distance of raw pixels is judged beside it in the same way. By default the people are digits,
@@ -18,12 +18,14 @@ six to learn, two for tau, two to be told apart: a small set, and few to be judg
 The ORL faces, 24 people to learn, 6 for tau, 10 for the test; --data.split_seed=1 to 4 are others:
 
     python launch.py --experiment=face_verification --data.name=orl_faces --data_dir=DIRECTORY \
-        --run.steps=200 --warp.flip=true --arms=edges --encoding.size=128 --run.batch_size=96 \
-        --optimizer.learning_rate=1e-3
+        --arms=semi-hard --encoding.network=mobilenet --encoding.size=300 --encoding.most=112 \
+        --run.batch_size=96 --run.steps=40 --optimizer.learning_rate=1e-4 --warp.flip=true
 
-Arm `edges` is a linear encoding of edges by angle and place (notes 4.1.1), which starts from
-Fisher's discriminant (`ngjax.ops.fisher`): few people suffice for it. Five splits, as above:
-0.935 +- 0.005 of pairs of unseen people, raw pixels 0.855 +- 0.027.
+Few people suffice for a linear encoding that starts from Fisher's discriminant
+(`ngjax.ops.fisher`), of what MobileNet's first five blocks see, or, without published weights (arm
+`edges`), of edges by angle and place (notes 4.1.1). Five splits, pairs of unseen people: mobilenet
+0.964 +- 0.010, edges EDGES, raw pixels 0.855 +- 0.027. Blocks, grid and shrinkage were chosen on
+other splits, 10 to 21, of the same 40 people.
 
 Who in a folder is one of those enrolled in another (a folder or an image a person):
 
