@@ -18,11 +18,11 @@ is a folder or an image (between them ":", ";" on Windows):
 
     python launch.py --experiment=face_recognition --data.name=orl_faces --data_dir=DIRECTORY \
         --data.split_seed=0 --arms=inception --encoding.network=mobilenet --encoding.size=300 \
-        --encoding.learns=semi-hard --encoding.most=112 --run.batch_size=96 --run.steps=40 \
+        --encoding.most=112 --run.batch_size=96 --run.steps=40 \
         --optimizer.learning_rate=1e-4 --warp.flip=true
     python launch.py --experiment=face_recognition --data.name=orl_faces --data_dir=DIRECTORY \
         --data.split_seed=0 --arms=inception --encoding.network=mobilenet --encoding.size=300 \
-        --encoding.learns=semi-hard --encoding.most=112 --run.batch_size=96 --run.steps=40 \
+        --encoding.most=112 --run.batch_size=96 --run.steps=40 \
         --optimizer.learning_rate=1e-4 --warp.flip=true \
         --mode=predict --input=ENROLLED:OTHERS
 """
@@ -55,7 +55,7 @@ COURSE_K, COURSE_ACCURACY = 100, 0.99
 DRAWS = 200  # databases of each size in the picture
 
 
-ENCODING, WARP = Encoding(learns="both"), data.Warp()
+ENCODING, WARP = Encoding(learns="semi-hard"), data.Warp()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -339,7 +339,7 @@ EXPERIMENT = Experiment(
     config=Config(),
     build=build,
     objective=("dev/open_set", "max"),
-    arms={"inception": (), "edges": ("encoding.network=edges", "encoding.learns=semi-hard")},
+    arms={"inception": (), "edges": ("encoding.network=edges",)},
     smoke=(
         "run.steps=2",
         "encoding.modules=1",
