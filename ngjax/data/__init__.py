@@ -13,14 +13,15 @@ from ngjax.data.embedded import photograph, photograph_names
 from ngjax.data.fetch import locate
 from ngjax.data.image import SUFFIXES, field, like, read_image
 from ngjax.data.load import human_level, load, load_images
+from ngjax.data.passages import Corpus, corpus, kept, known_words, neighbours, passages
 from ngjax.data.people import load_people, people_by_photographs, sized
 from ngjax.data.pictures import picture, texture_names
 from ngjax.data.sequences import by_length, padded
 from ngjax.data.sources import Augment, constants, fetched, few, resident, residents
 from ngjax.data.split import hold_out
-from ngjax.data.streams import streams, windows
+from ngjax.data.streams import name_rows, streams, windows
 from ngjax.data.vectors import read_vectors
-from ngjax.data.vocabulary import EOS, UNK, Vocabulary
+from ngjax.data.vocabulary import EOS, UNK, Vocabulary, words_of_lines
 from ngjax.data.warp import Warp
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "SUFFIXES",
     "UNK",
     "Augment",
+    "Corpus",
     "Data",
     "Dataset",
     "Human",
@@ -38,6 +40,7 @@ __all__ = [
     "by_length",
     "changed",
     "constants",
+    "corpus",
     "crop_and_flip",
     "entry",
     "fetched",
@@ -46,13 +49,18 @@ __all__ = [
     "hold_out",
     "horizontal_flip",
     "human_level",
+    "kept",
+    "known_words",
     "like",
     "load",
     "load_images",
     "load_people",
     "locate",
+    "name_rows",
     "names",
+    "neighbours",
     "padded",
+    "passages",
     "people_by_photographs",
     "photograph",
     "photograph_names",
@@ -67,4 +75,5 @@ __all__ = [
     "streams",
     "texture_names",
     "windows",
+    "words_of_lines",
 ]

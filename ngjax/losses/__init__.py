@@ -7,6 +7,7 @@ from ngjax.losses.cross_entropy import (
     soft_cross_entropy,
 )
 from ngjax.losses.localization import localization_logistic, localization_squared
+from ngjax.losses.negative_sampling import negative_sampling
 from ngjax.losses.squared import squared_loss
 from ngjax.losses.style import (
     content_cost,
@@ -26,6 +27,7 @@ __all__ = [
     "gram_matrix",
     "localization_logistic",
     "localization_squared",
+    "negative_sampling",
     "soft_cross_entropy",
     "squared_loss",
     "style_cost",
