@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ngjax import data, losses, metrics, optim
-from ngjax.experiment import Experiment, Picture, Results, Text
+from ngjax.experiment import Answer, Experiment, Learned, Picture, Results, Text
 from ngjax.models.language_model import LanguageModel, sample
 from ngjax.models.recurrent import Dropout
 from ngjax.train.settings import Run
@@ -197,6 +197,23 @@ def samples(config: Config, params: Params) -> Mapping[float, str]:
     return written
 
 
+def written(learned: Learned, source: str) -> Answer:
+    """--mode=sample: texts that go on from --input, or begin from nothing, one a temperature."""
+    config = learned.config
+    words = vocabulary(data.load(config.data))
+    end, model = words.number[data.EOS], network(config, words)
+    prompt = jnp.asarray([[end, *words.encode(source)]], jnp.int32)
+    lines, files = [], {}
+    for temperature in TEMPERATURES:
+        drawn = sample(
+            model, learned.params, jax.random.key(0), prompt, config.sampled, temperature, end=end
+        )
+        text = source + words.decode(np.asarray(drawn)[0]).partition(data.EOS)[0]
+        lines += [f"temperature {temperature}:", *text.splitlines()]
+        files[f"temperature_{temperature}.txt"] = text.encode()
+    return Answer(tuple(lines), files)
+
+
 EXPERIMENT = Experiment(
     notes="5.3-5.5, 5.7",
     config=Config(),
@@ -217,6 +234,7 @@ EXPERIMENT = Experiment(
     },
     figures=figures,
     texts=texts,
+    sample=written,
     terms=(
         "sequence models",
         "recurrent neural network",
