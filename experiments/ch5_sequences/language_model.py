@@ -39,7 +39,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ngjax import data, losses, metrics, optim
-from ngjax.experiment import Experiment, Picture, Results, Text
+from ngjax.experiment import Answer, Experiment, Learned, Picture, Results, Text
 from ngjax.models.language_model import LanguageModel, sample
 from ngjax.models.recurrent import Dropout
 from ngjax.ops import kneser_ney
@@ -346,6 +346,24 @@ def names_of(config: Config, params: Params) -> str:
     return "\n".join([*found[:SHOWN], "", told])
 
 
+def written(learned: Learned, source: str) -> Answer:
+    """--mode=sample: texts that go on from --input, or begin from nothing, one a temperature."""
+    config = learned.config
+    known = vocabulary(config)
+    end, model = known.number[data.EOS], network(config, known)
+    prompt = jnp.asarray([[end, *known.encode(source)]], jnp.int32)
+    lines, files = [], {}
+    for temperature in TEMPERATURES:
+        drawn = sample(
+            model, learned.params, jax.random.key(0), prompt, config.sampled, temperature, end=end
+        )
+        more = known.decode(np.asarray(drawn)[0]).partition(data.EOS)[0]
+        text = known.joiner.join(filter(None, (source, more)))
+        lines += [f"temperature {temperature}:", *text.splitlines()]
+        files[f"temperature_{temperature}.txt"] = text.encode()
+    return Answer(tuple(lines), files)
+
+
 EXPERIMENT = Experiment(
     notes="5.3-5.5, 5.7",
     config=Config(),
@@ -366,6 +384,7 @@ EXPERIMENT = Experiment(
     },
     figures=figures,
     texts=texts,
+    sample=written,
     terms=(
         "sequence models",
         "recurrent neural network",
