@@ -7,12 +7,14 @@ from ngjax.data.augment import (
     random_crop,
     shift_and_flip,
 )
+from ngjax.data.byte_pairs import BytePairs, joined
 from ngjax.data.catalogue import entry, names
 from ngjax.data.dataset import Data, Dataset, Human, Split, changed
 from ngjax.data.embedded import photograph, photograph_names
 from ngjax.data.fetch import locate
 from ngjax.data.image import SUFFIXES, field, like, read_image
 from ngjax.data.load import human_level, load, load_images
+from ngjax.data.parallel import translations
 from ngjax.data.people import load_people, people_by_photographs, sized
 from ngjax.data.pictures import picture, texture_names
 from ngjax.data.sequences import by_length, padded
@@ -28,6 +30,7 @@ __all__ = [
     "SUFFIXES",
     "UNK",
     "Augment",
+    "BytePairs",
     "Data",
     "Dataset",
     "Human",
@@ -46,6 +49,7 @@ __all__ = [
     "hold_out",
     "horizontal_flip",
     "human_level",
+    "joined",
     "like",
     "load",
     "load_images",
@@ -66,5 +70,6 @@ __all__ = [
     "sized",
     "streams",
     "texture_names",
+    "translations",
     "windows",
 ]

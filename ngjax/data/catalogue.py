@@ -9,11 +9,13 @@ from ngjax.config import nearest
 from ngjax.data import (
     box_sets,
     crop_sets,
+    dates,
     drawn,
     embedded,
     face_points,
     faces,
     image_sets,
+    parallel,
     text_sets,
     weights,
 )
@@ -29,6 +31,8 @@ ENTRIES = (
     + box_sets.ENTRIES
     + crop_sets.ENTRIES
     + text_sets.ENTRIES
+    + dates.ENTRIES
+    + parallel.ENTRIES
     + weights.ENTRIES
 )
 
