@@ -7,6 +7,7 @@ from ngjax.data.augment import (
     random_crop,
     shift_and_flip,
 )
+from ngjax.data.byte_pairs import BytePairs, joined
 from ngjax.data.catalogue import entry, names
 from ngjax.data.dataset import Data, Dataset, Human, Split, changed
 from ngjax.data.embedded import photograph, photograph_names
@@ -14,6 +15,7 @@ from ngjax.data.fetch import locate
 from ngjax.data.image import SUFFIXES, field, like, read_image
 from ngjax.data.load import human_level, load, load_images
 from ngjax.data.passages import Corpus, corpus, kept, known_words, neighbours, passages
+from ngjax.data.parallel import translations
 from ngjax.data.people import load_people, people_by_photographs, sized
 from ngjax.data.pictures import picture, texture_names
 from ngjax.data.sequences import by_length, padded
@@ -30,6 +32,7 @@ __all__ = [
     "UNK",
     "Augment",
     "Corpus",
+    "BytePairs",
     "Data",
     "Dataset",
     "Human",
@@ -51,6 +54,7 @@ __all__ = [
     "human_level",
     "kept",
     "known_words",
+    "joined",
     "like",
     "load",
     "load_images",
@@ -74,6 +78,7 @@ __all__ = [
     "sized",
     "streams",
     "texture_names",
+    "translations",
     "windows",
     "words_of_lines",
 ]

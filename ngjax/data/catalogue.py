@@ -9,12 +9,14 @@ from ngjax.config import nearest
 from ngjax.data import (
     box_sets,
     crop_sets,
+    dates,
     drawn,
     embedded,
     face_points,
     faces,
     image_sets,
     music,
+    parallel,
     text_sets,
     weights,
 )
@@ -31,6 +33,8 @@ ENTRIES = (
     + crop_sets.ENTRIES
     + text_sets.ENTRIES
     + music.ENTRIES
+    + dates.ENTRIES
+    + parallel.ENTRIES
     + weights.ENTRIES
 )
 

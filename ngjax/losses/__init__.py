@@ -4,6 +4,7 @@ from ngjax.losses.binary import binary_cross_entropy, binary_cross_entropy_of_pr
 from ngjax.losses.cross_entropy import (
     cross_entropy,
     cross_entropy_of_probabilities,
+    smoothed_cross_entropy,
     soft_cross_entropy,
 )
 from ngjax.losses.localization import localization_logistic, localization_squared
@@ -28,6 +29,7 @@ __all__ = [
     "localization_logistic",
     "localization_squared",
     "negative_sampling",
+    "smoothed_cross_entropy",
     "soft_cross_entropy",
     "squared_loss",
     "style_cost",

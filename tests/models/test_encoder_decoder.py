@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ngjax.models.encoder_decoder import PAD, EncoderDecoder, beam, greedy, shifted
+from ngjax.ops.dropout import Dropout
+from ngjax.types import UserError
+
+V, N, D, END = 9, 4, 3, 1
+X = np.array([[4, 3, 8, 2, END], [5, END, PAD, PAD, PAD], [6, 7, 2, END, PAD]], np.int32)
+Y = np.array([[3, 5, END], [7, 8, 2], [END, PAD, PAD]], np.int32)
+ARMS = ("general", "none")
+
+
+def made(attention, **keywords):
+    model = EncoderDecoder(V, attention, N, D, **keywords)
+    params = model.init(jax.random.key(0), X, shifted(Y, END))["params"]
+    return model, jax.tree.map(
+        lambda leaf: leaf + 0.3 * jnp.sin(jnp.arange(leaf.size).reshape(leaf.shape)), params
+    )  # biases are not zero
+
+
+def gru(p, x, c):
+    """c<1..T> of one sequence by the equations of notes 5.5."""
+    W_ax, W_aa, b = (np.asarray(p[k], np.float64) for k in ("W_ax", "W_aa", "b_a"))
+    sigmoid, out = lambda z: 1 / (1 + np.exp(-z)), []
+    for e in x:
+        z = e @ W_ax + b
+        u, r = np.split(sigmoid(z[: 2 * N] + c @ W_aa[:, : 2 * N]), 2)
+        c_tilde = np.tanh(z[2 * N :] + (r * c) @ W_aa[:, 2 * N :])
+        c = u * c_tilde + (1 - u) * c
+        out.append(c)
+    return np.array(out)
+
+
+def by_hand(p, attention, x, before):
+    """(logits, alpha) of one sentence without padding, sums written out."""
+    p = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), p)
+    e = p["E_x"][x]
+    ahead = gru(p["encoder"]["forward"], e, np.zeros(N))
+    back = gru(p["encoder"]["backward"], e[::-1], np.zeros(N))[::-1]
+    a = np.concatenate([ahead, back], axis=1)
+    summary = np.concatenate([ahead[-1], back[0]])
+    s = np.tanh(summary @ p["W_s"]["kernel"] + p["W_s"]["bias"])
+    words = p["E_y"][before]
+    if attention == "none":
+        words = np.concatenate([words, np.tile(summary, (len(words), 1))], axis=1)
+    logits, alphas = [], []
+    for s_t in gru(p["decoder"], words, s):
+        c, alpha = summary, np.zeros(len(x))
+        if attention == "general":
+            scores = np.array([s_t @ (a_t @ p["W_alpha"]["kernel"]) for a_t in a])
+            alpha = np.exp(scores) / np.exp(scores).sum()
+            c = sum(weight * a_t for weight, a_t in zip(alpha, a, strict=True))
+        h = np.tanh(np.concatenate([s_t, c]) @ p["W_c"]["kernel"] + p["W_c"]["bias"])
+        logits.append(p["E_y"] @ h + p["b_y"])
+        alphas.append(alpha)
+    return np.array(logits), np.array(alphas)
+
+
+@pytest.mark.parametrize("attention", ARMS)
+def test_is_the_equations_written_out(attention):
+    model, params = made(attention)
+    logits, alpha = model.apply({"params": params}, X, shifted(Y, END))
+    for row, length in enumerate((5, 2, 4)):
+        want = by_hand(params, attention, X[row, :length], np.array([END, *Y[row, :2]]))
+        np.testing.assert_allclose(logits[row], want[0], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(alpha[row, :, :length], want[1], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("attention", ARMS)
+def test_padding_changes_nothing(attention):
+    model, params = made(attention)
+    wide = np.pad(X, ((0, 0), (0, 6)))
+    later = np.pad(Y, ((0, 0), (0, 2)))
+
+    @jax.jit
+    def all_of(x, y):
+        def total(params):
+            logits, alpha = model.apply({"params": params}, x, shifted(y, END))
+            mask = (y != PAD)[..., None]
+            return jnp.sum(jnp.where(mask, jnp.sin(logits), 0)), (logits, alpha)
+
+        (_, told), gradient = jax.value_and_grad(total, has_aux=True)(params)
+        found = beam(model, params, x, 3, 6, END)
+        return told, gradient, greedy(model, params, x, 6, END), found
+
+    (logits, alpha), gradient, first, found = all_of(X, Y)
+    (logits_2, alpha_2), gradient_2, first_2, found_2 = all_of(wide, later)
+    np.testing.assert_allclose(logits_2[:, :3], logits, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(alpha_2[:, :3, :5], alpha, rtol=1e-5, atol=1e-6)
+    assert not np.asarray(alpha_2[:, :, 5:]).any() and not np.asarray(alpha[1, :, 2:]).any()
+    for one, two in zip(jax.tree.leaves(gradient), jax.tree.leaves(gradient_2), strict=True):
+        np.testing.assert_allclose(two, one, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(first_2, first)
+    np.testing.assert_array_equal(found_2.ids, found.ids)
+    np.testing.assert_allclose(found_2.score, found.score, rtol=1e-5)
+    np.testing.assert_array_equal(beam(model, params, X, 1, 6, END).ids[:, 0], first)
+    for row, length in enumerate((5, 2, 4)):  # alone as among others
+        alone = greedy(model, params, X[row : row + 1, :length], 6, END)
+        np.testing.assert_array_equal(alone[0], first[row])
+
+
+@pytest.mark.parametrize("attention", ARMS)
+def test_a_beam_scores_as_the_known_output_does(attention):
+    model, params = made(attention)
+    found = beam(model, params, X, 3, 6, END)
+    for k in range(3):
+        ids = found.ids[:, k]
+        log_p = jax.nn.log_softmax(model.apply({"params": params}, X, shifted(ids, END))[0])
+        each = np.take_along_axis(np.asarray(log_p), np.asarray(ids)[..., None], axis=2)[..., 0]
+        ended = np.cumsum(np.asarray(ids) == END, axis=1) - (np.asarray(ids) == END) > 0
+        np.testing.assert_allclose(found.log_p[:, k], (each * ~ended).sum(1), rtol=1e-4)
+
+
+@pytest.mark.parametrize("bidirectional", [True, False])
+@pytest.mark.parametrize("attention", ARMS)
+def test_parameters_are_counted(attention, bidirectional):
+    _, params = made(attention, bidirectional=bidirectional)
+    m = 2 * N if bidirectional else N
+    count = 2 * V * D + V  # word vectors, of which the softmax uses one table; its bias
+    count += (m // N) * 3 * N * (N + D + 1) + N * (m + 1)  # encoder, s<0>
+    count += 3 * N * (N + D + 1 + (m if attention == "none" else 0))  # decoder
+    count += D * (N + m + 1) + (m * N if attention == "general" else 0)  # W_c, W_alpha
+    assert sum(leaf.size for leaf in jax.tree.leaves(params)) == count
+
+
+def test_dropout_hangs_on_the_slot_and_not_on_the_width():
+    model, params = made("general")
+
+    def logits(x, slot, rate=0.5):
+        dropout = Dropout(jax.random.key(3), jnp.asarray(slot), rate)
+        return model.apply({"params": params}, x, shifted(Y[: len(x)], END), dropout)[0]
+
+    both = logits(X, [0, 1, 2])
+    np.testing.assert_allclose(logits(np.pad(X, ((0, 0), (0, 4))), [0, 1, 2]), both, atol=1e-5)
+    np.testing.assert_allclose(logits(X[:1], [0]), both[:1], atol=1e-5)
+    assert np.abs(logits(X, [3, 4, 5]) - both).max() > 0.01
+    plain = model.apply({"params": params}, X, shifted(Y, END))[0]
+    np.testing.assert_allclose(logits(X, [0, 1, 2], 0.0), plain, atol=1e-6)
+
+
+def test_an_unknown_attention_is_refused():
+    with pytest.raises(UserError, match="attention: 'some' is none of general, none"):
+        made("some")
