@@ -17,6 +17,8 @@ from ngjax.data.people import load_people, people_by_photographs, sized
 from ngjax.data.pictures import picture, texture_names
 from ngjax.data.sequences import by_length, padded
 from ngjax.data.sources import Augment, constants, fetched, few, resident, residents
+from ngjax.data.sound import read_wave
+from ngjax.data.sound_sets import words_and_speakers
 from ngjax.data.split import hold_out
 from ngjax.data.streams import streams, windows
 from ngjax.data.vectors import read_vectors
@@ -60,6 +62,7 @@ __all__ = [
     "random_crop",
     "read_image",
     "read_vectors",
+    "read_wave",
     "resident",
     "residents",
     "shift_and_flip",
@@ -67,4 +70,5 @@ __all__ = [
     "streams",
     "texture_names",
     "windows",
+    "words_and_speakers",
 ]

@@ -14,6 +14,7 @@ from ngjax.data import (
     face_points,
     faces,
     image_sets,
+    sound_sets,
     text_sets,
     weights,
 )
@@ -28,6 +29,7 @@ ENTRIES = (
     + faces.ENTRIES
     + box_sets.ENTRIES
     + crop_sets.ENTRIES
+    + sound_sets.ENTRIES
     + text_sets.ENTRIES
     + weights.ENTRIES
 )

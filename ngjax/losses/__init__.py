@@ -6,6 +6,7 @@ from ngjax.losses.cross_entropy import (
     cross_entropy_of_probabilities,
     soft_cross_entropy,
 )
+from ngjax.losses.ctc import ctc
 from ngjax.losses.localization import localization_logistic, localization_squared
 from ngjax.losses.squared import squared_loss
 from ngjax.losses.style import (
@@ -23,6 +24,7 @@ __all__ = [
     "content_cost",
     "cross_entropy",
     "cross_entropy_of_probabilities",
+    "ctc",
     "gram_matrix",
     "localization_logistic",
     "localization_squared",

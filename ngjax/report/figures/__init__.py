@@ -8,11 +8,13 @@ from ngjax.report.figures.marked import boxes_grid, points_grid
 from ngjax.report.figures.pictures import feature_maps, filters, image_grid, predictions
 from ngjax.report.figures.raster import gif, png
 from ngjax.report.figures.scatter import boundaries, points
+from ngjax.report.figures.sounds import Heard, transcripts
 from ngjax.report.figures.trials import samples, trials
 
 __all__ = [
     "DPI",
     "PALETTE",
+    "Heard",
     "bars",
     "boundaries",
     "boxes_grid",
@@ -34,5 +36,6 @@ __all__ = [
     "samples",
     "save",
     "style",
+    "transcripts",
     "trials",
 ]
