@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import io
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -24,21 +22,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ngjax import config as cfg
 from ngjax import data, losses, metrics, optim
-from ngjax.data import clips
+from ngjax.data import clip_sources, clips
 from ngjax.data.sound import RATE
 from ngjax.experiment import Answer, Experiment, Learned, Picture, Results, Text
 from ngjax.models.recurrent import Dropout
 from ngjax.models.transcriber import Transcriber
 from ngjax.ops import ctc
 from ngjax.ops.bucket import in_bucket
-from ngjax.ops.edit_distance import aligned, edit_distance, word_error_rate
-from ngjax.ops.mel import centres, frame_count, log_mel, masked, normalised
+from ngjax.ops.edit_distance import confusion, word_error_rate
+from ngjax.ops.mel import centres, frame_count, normalised
 from ngjax.train.settings import Run
 from ngjax.types import Array, Aux, Batch, Context, Params, Source, Sum, Task, UserError
 
+READ = (  # what the clips hang on
+    *("speaker", "words", "seconds", "pause_from", "pause_to", "clips", "data"),
+    *("window", "hop", "bands", "stack"),
+)
 LEAST = 1e-3  # probability below which the beam passes a symbol over
+ENOUGH = 0.1  # share of wrong words below which a transcript is one
 SHOWN = 3  # clips in a picture
 MISTAKES = 12  # that are told
 
@@ -49,7 +51,7 @@ class Config:
 
     cell: Literal["rnn", "gru", "lstm"] = "gru"  # which recurrence
     bidirectional: bool = True  # false: what follows is never heard
-    width: int = 48  # units of a layer and direction, n
+    width: int = 96  # units of a layer, n; half of them in each of two directions
     depth: int = 1  # layers (notes 5.7)
     stack: int = 4  # frames side by side that are one step
     dropout: float = 0.0  # share of units dropped between layers and before the softmax
@@ -64,6 +66,7 @@ class Config:
     pitch: float = 0.0  # training: bands are shifted up to this share
     mask_frames: int = 0  # training: frames in a row that are hidden, at most
     mask_bands: int = 0  # training: bands in a row that are hidden, at most
+    buckets: int = 2  # training: widths that batches are cut to; each is compiled by itself
     clips: int = 200  # of dev and of test
     beam: int = 8  # prefixes that the beam search keeps
     speaker: str = ""  # left out of train and dev, and alone in test; empty: the set's own split
@@ -75,7 +78,7 @@ class Config:
 
     def __post_init__(self) -> None:
         """Refuse what no clip and no network can be."""
-        for name in ("width", "depth", "stack", "bands", "words", "clips", "beam"):
+        for name in ("width", "depth", "stack", "bands", "words", "buckets", "clips", "beam"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: must be 1 or more, got {getattr(self, name)}")
         for name in ("dropout", "speed", "pitch"):
@@ -95,100 +98,50 @@ class Config:
 class Heard(NamedTuple):
     """All that does not hang on the network: made once for all arms."""
 
-    bank: Mapping[str, np.ndarray]  # recordings for training
-    clips: Mapping[str, list[data.clips.Clip]]  # dev, test
-    arrays: Mapping[str, Mapping[str, np.ndarray]]  # the same as the network reads them
+    parts: Mapping[str, clips.Recordings]  # train, dev, test
+    clips: Mapping[str, list[clips.Clip]]  # dev, test
+    constants: Mapping[str, Mapping[str, np.ndarray]]  # as the network reads them
     words: tuple[str, ...]
-    speakers: tuple[str, ...]
     notes: str
 
 
 def heard(config: Config) -> Heard:
     """The recordings and clips of a config; arms that differ in the network share them."""
-    fields = ("seconds", "words", "pause_from", "pause_to", "clips", "speaker", "data", "stack")
-    fields += ("window", "hop", "bands")
-    same = {name: getattr(config, name) for name in fields}
-    return _heard(dataclasses.replace(Config(), **same))
+    of_the_clips = {name: getattr(config, name) for name in READ}
+    return _heard(dataclasses.replace(Config(), **of_the_clips))
 
 
 @functools.lru_cache(maxsize=2)
 def _heard(config: Config) -> Heard:
     held = data.load(config.data, kinds=("sounds",))
-    words, speakers = data.words_and_speakers(held)
-    train, dev, test = _parts(held, config.speaker, speakers)
+    parts = clips.parts(held, config.speaker)
     pause = (config.pause_from, config.pause_to)
     joined = {
-        name: clips.joined(part, config.clips, config.words, pause, config.seconds, seed)
-        for seed, (name, part) in enumerate({"dev": dev, "test": test}.items())
+        name: clips.joined(parts[name], config.clips, config.words, pause, config.seconds, seed)
+        for seed, name in enumerate(("dev", "test"))
     }
-    arrays = {}
+    constants: dict[str, Any] = {"train": clip_sources.bank(parts["train"], cut(config), seed=2)}
     for name, made in joined.items():
-        x, length = data.padded(features(config, [c.wave for c in made]), frames(config))
+        x, length = data.padded(clips.features([c.wave for c in made], cut(config)), frames(config))
         targets, _ = data.padded([np.int32(c.words) + 1 for c in made], config.words)
         x = np.asarray(jax.jit(normalised)(x, length))
-        arrays[name] = {"inputs": x, "length": length, "targets": targets}
-    bank = clips.bank(train, functools.partial(features, config), seed=2)
-    who = f"test by {config.speaker} alone" if config.speaker else "all speakers in all parts"
-    notes = (
-        f"{len(train.waves):,} recordings to train with, {len(dev.waves):,} for dev and "
-        f"{len(test.waves):,} for test; {who}; {config.clips} clips of each"
-    )
-    return Heard(bank, joined, arrays, words, speakers, notes)
+        constants[name] = {"inputs": x, "length": length, "targets": targets}
+    sizes = ", ".join(f"{len(part.waves):,} {name}" for name, part in parts.items())
+    who = f"{config.speaker} in test alone" if config.speaker else "all speakers in all parts"
+    notes = f"recordings: {sizes}; {who}; {config.clips} clips of dev and of test"
+    words = data.words_and_speakers(held).words
+    return Heard(parts, joined, constants, words, f"{held.title}: {notes}")
 
 
-def _parts(
-    held: data.Dataset, speaker: str, speakers: tuple[str, ...]
-) -> tuple[clips.Recordings, ...]:
-    """Recordings of train, dev and test."""
-    if speaker and speaker not in speakers:
-        near = cfg.nearest(speaker, speakers)
-        raise UserError(f"--speaker={speaker}: not one of {', '.join(speakers)}{near}")
-    if not speaker:
-        parts = {name: getattr(held, name) for name in ("train", "dev", "test")}
-        found = {n: clips.recordings(part, len(speakers)) for n, part in parts.items()}
-    else:
-        who = speakers.index(speaker)
-        whole = data.Split(
-            sum((held.train.inputs, held.dev.inputs, held.test.inputs), ()),
-            np.concatenate([held.train.targets, held.dev.targets, held.test.targets]),
-        )
-        own, other = (lambda s: s == who), (lambda s: s != who)
-        found = {
-            "train": clips.recordings(held.train, len(speakers), other),
-            "dev": clips.recordings(held.dev, len(speakers), other),
-            "test": clips.recordings(whole, len(speakers), own),
-        }
-    for name, part in found.items():
-        if not part.waves:
-            raise UserError(f"--data.{name}: no recordings are left for {name}; give it more")
-    return tuple(found.values())
-
-
-def samples(config: Config) -> tuple[int, int]:
-    """Samples of a window and of a hop."""
-    return round(config.window * RATE), round(config.hop * RATE)
+def cut(config: Config) -> clips.Frames:
+    """Frames, in samples."""
+    return clips.Frames(round(config.window * RATE), round(config.hop * RATE), config.bands)
 
 
 def frames(config: Config) -> int:
-    """Frames of the longest clip, whole steps."""
-    count = frame_count(int(config.seconds * RATE), *samples(config))
+    """Frames of the longest clip, in whole steps."""
+    count = frame_count(int(config.seconds * RATE), *cut(config)[:2])
     return -(-count // config.stack) * config.stack
-
-
-def features(config: Config, waves: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Log-mel features [F_i, M] of each wave: one long wave for the device, cut up again."""
-    window, hop = samples(config)
-    shape = functools.partial(jax.jit(log_mel, static_argnums=(1, 2, 3, 4)), rate := RATE)
-    del shape, rate
-    places = [-(-max(len(w), window) // hop) for w in waves]  # hops that a wave takes
-    whole = np.zeros(sum(places) * hop + window, np.float32)
-    starts = np.concatenate([[0], np.cumsum(places)[:-1]])
-    for start, wave in zip(starts, waves, strict=True):
-        whole[start * hop : start * hop + len(wave)] = wave
-    made = jax.jit(log_mel, static_argnums=(1, 2, 3, 4))(whole, RATE, window, hop, config.bands)
-    made = np.asarray(made)
-    counts = [max(1, frame_count(len(wave), window, hop)) for wave in waves]
-    return [made[s : s + c] for s, c in zip(starts, counts, strict=True)]
 
 
 def network(config: Config, words: Sequence[str]) -> Transcriber:
@@ -198,50 +151,34 @@ def network(config: Config, words: Sequence[str]) -> Transcriber:
     )
 
 
+def widths(config: Config) -> tuple[int, ...]:
+    """Frames that batches are cut to, evenly spaced."""
+    steps = frames(config) // config.stack
+    return tuple(
+        -(-steps * (b + 1) // config.buckets) * config.stack for b in range(config.buckets)
+    )
+
+
 def rooms(config: Config) -> tuple[int, ...]:
-    """Frames that a clip of 1, 2, ... N words may last."""
+    """Frames that a clip of 1, 2, ... N words may last: the first width that such clips need."""
     F, N = frames(config), config.words
-    return tuple(F * (n + 2) // (N + 1) // config.stack * config.stack for n in range(N))
+    return tuple(
+        next(w for w in widths(config) if w * (N + 1) >= F * (n + 1)) for n in range(1, N + 1)
+    )
 
 
 def training(config: Config, held: Heard) -> Source:
-    """Clips drawn on the device, those of a batch of equally many words."""
-    hop = samples(config)[1]
-    pause = tuple(round(p * RATE / hop) for p in (config.pause_from, config.pause_to))
-    pace = clips.Pace(frames(config), config.words, pause, config.speed, config.pitch)
-    widths = rooms(config)
-
-    def batch(constants: Any, drawn: Mapping[str, Array], key: Array) -> Batch:
-        bank = constants["train"]
-        count_key, key = jax.random.split(key)
-        n = jax.random.randint(count_key, (), 0, config.words)
-        room = jnp.asarray(widths)[n]
-
-        def one(index: Array, slot: Array) -> dict[str, Array]:
-            clip_key, mask_key = jax.random.split(jax.random.fold_in(key, slot))
-            clip = clips.composed(bank, pace, clip_key, index, n + 1, room)
-            x = normalised(clip["inputs"], clip["length"])
-            return {**clip, "inputs": masked(mask_key, x, config.mask_frames, config.mask_bands)}
-
-        made = jax.vmap(one)(drawn["index"], drawn["slot"])
-        return {**made, "room": jnp.full(drawn["index"].shape, room)}
-
-    return Source(size=len(held.bank["word"]), batch=batch)
-
-
-def judging(held: Heard, name: str) -> Source:
-    """The clips of dev or test, which lie on the device."""
-
-    def batch(constants: Any, drawn: Mapping[str, Array], key: Array) -> Batch:
-        return {what: values[drawn["index"]] for what, values in constants[name].items()}
-
-    return Source(size=len(held.clips[name]), batch=batch)
+    """Clips drawn on the device."""
+    pause = tuple(round(p / config.hop) for p in (config.pause_from, config.pause_to))
+    hidden = (config.mask_frames, config.mask_bands)
+    how = clip_sources.Drawn(rooms(config), pause, config.speed, config.pitch, *hidden)
+    return clip_sources.drawn(held.parts["train"], how)
 
 
 def build(config: Config) -> Task:
     """The Task."""
     held = heard(config)
-    model, widths = network(config, held.words), rooms(config)
+    model = network(config, held.words)
 
     def loss(params: Params, extra: Any, batch: Batch, context: Context) -> tuple[Sum, Aux]:
         length, targets, dropout = batch["length"], batch["targets"], None
@@ -253,7 +190,7 @@ def build(config: Config) -> Task:
             return losses.ctc(z, model.steps(length), targets)
 
         if context.train:
-            each = in_bucket(nats, widths, batch["room"], batch["inputs"])
+            each = in_bucket(nats, widths(config), batch["room"], batch["inputs"])
         else:
             each = nats(batch["inputs"])
         return metrics.summed(each, batch["mask"]), Aux(extra)
@@ -282,8 +219,8 @@ def build(config: Config) -> Task:
         tx=optim.make(config.optimizer),
         hyper=optim.hyper(config.optimizer) | {"dropout": config.dropout},
         train=training(config, held),
-        evals={name: judging(held, name) for name in held.clips},
-        constants={"train": held.bank, **held.arrays},
+        evals={name: clip_sources.judged(config.clips, prefix=name) for name in held.clips},
+        constants=held.constants,
         predict=predict,
         score=score,
     )
@@ -298,6 +235,129 @@ def answers(outputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
 def said(config: Config, row: np.ndarray) -> ctc.Labels:
     """The transcript by beam search."""
     return ctc.prefix_beam(row, config.beam, LEAST)[0][0]
+
+
+def transcribes(results: Results) -> tuple[bool, str]:
+    """Notes 5: from an audio clip a recurrent network writes the transcript, words in order."""
+    rates = {name: arm["test/word_error_rate"] for name, arm in results.items()}
+    told = ", ".join(f"{name} {rate:.1%}" for name, rate in rates.items())
+    return min(rates.values()) < ENOUGH, f"wrong words of the test clips: {told}"
+
+
+def both_directions_help(results: Results) -> tuple[bool, str]:
+    """Notes 5.6: what follows is heard too, and so less is misheard than in one direction."""
+    return _fewer(results, "bidirectional", "forward")
+
+
+def gates_help(results: Results) -> tuple[bool, str]:
+    """Notes 5.4: gates remember what a plain RNN forgets."""
+    return _fewer(results, "bidirectional", "plain")
+
+
+def _fewer(results: Results, better: str, worse: str) -> tuple[bool, str]:
+    rates = {name: results[name]["test/word_error_rate"] for name in (better, worse)}
+    nats = {name: results[name]["test/loss"] for name in rates}
+    told = ", ".join(f"{n} {rates[n]:.1%} wrong, {nats[n]:.2f} nats a clip" for n in rates)
+    return (rates[better], nats[better]) < (rates[worse], nats[worse]), told
+
+
+def figures(results: Results) -> Iterator[Picture]:
+    """Error rates, clips with what was said of them, and which word was taken for which."""
+    from ngjax.report import figures as draw
+
+    rates = {name: 100 * arm["test/word_error_rate"] for name, arm in results.items()}
+    spread = {name: 100 * arm.spread("test/word_error_rate") for name, arm in results.items()}
+    best = min(rates, key=rates.get)
+    yield Picture(
+        "errors",
+        "Wrong, missing and surplus words of the test clips, of a hundred that are there.",
+        draw.bars(rates, spread, xlabel="word error rate, %", best=best),
+    )
+    config, held = results[best].config, heard(results[best].config)
+    true, found, rows = judged(results, best)
+    wrong = [t != f for t, f in zip(true, found, strict=True)]
+    many = sorted(range(len(true)), key=lambda i: (not wrong[i], -len(true[i])))
+    right = [i for i in reversed(many) if len(true[i]) == max(map(len, true)) and not wrong[i]]
+    for name, chosen in (("clips", right), ("mistakes", [i for i in many if wrong[i]])):
+        if chosen:
+            shown = [_drawn(config, held, i, found[i], rows[i]) for i in chosen[:SHOWN]]
+            yield Picture(
+                name,
+                f"Test clips of arm {best}, true words above. Below, P of each word at each step; "
+                "blank is dashed. A word is said in a spike, the rest is blank.",
+                draw.transcripts(shown, held.words, centres(config.bands, RATE)),
+            )
+    counts = confusion(true, found, range(1, 1 + len(held.words)))
+    yield Picture(
+        "confusion",
+        f"Which word was taken for which by arm {best}: surplus words stand beside the true "
+        '"nothing", missing ones below the predicted.',
+        draw.confusion(counts, [*held.words, "nothing"]),
+    )
+
+
+def _drawn(config: Config, held: Heard, i: int, found: ctc.Labels, row: np.ndarray) -> Any:
+    """A test clip as the figure takes it."""
+    from ngjax.report.figures import Heard as Seen
+
+    clip, arrays = held.clips["test"][i], held.constants["test"]
+    length = int(arrays["length"][i])
+    spans = [(*span, held.words[k]) for span, k in zip(clip.spans, clip.words, strict=True)]
+    wrong = found != tuple(k + 1 for k in clip.words)
+    title = f"heard: {spelt(held, found)}"
+    x = clips.features([clip.wave], cut(config))[0]
+    return Seen(x[:length], np.exp(row), length * config.hop, title, spans, wrong)
+
+
+def judged(
+    results: Results, name: str
+) -> tuple[list[ctc.Labels], list[ctc.Labels], list[np.ndarray]]:
+    """Of every test clip of an arm: what was said, what was heard by the beam, ln P of symbols."""
+    outputs, batch = results[name].predict("test")
+    rows = answers(outputs)
+    true = [tuple(int(k) for k in row[row > 0]) for row in batch["targets"]]
+    return true, [said(results[name].config, row) for row in rows], rows
+
+
+def spelt(held: Heard, labels: Sequence[int]) -> str:
+    """Labels as words."""
+    return " ".join(held.words[k - 1] for k in labels) or "(nothing)"
+
+
+def texts(results: Results) -> Iterator[Text]:
+    """Rates of all arms, mistakes of the best, the data."""
+    rows = [f"{'arm':16}{'greedy':>10}{'beam':>10}{'nats/clip':>12}"]
+    for name, arm in results.items():
+        kinds = (arm[f"test/word_error_rate{kind}"] for kind in ("", "_beam"))
+        rows.append(f"{name:16}{''.join(f'{k:10.2%}' for k in kinds)}{arm['test/loss']:12.3f}")
+    yield Text("Word error rate on the test clips", "\n".join(rows))
+    best = min(results, key=lambda name: results[name]["test/word_error_rate"])
+    held, (true, found, _) = heard(results[best].config), judged(results, best)
+    wrong = [pair for pair in zip(true, found, strict=True) if pair[0] != pair[1]]
+    told = [f"said   {spelt(held, a)}\nheard  {spelt(held, b)}" for a, b in wrong[:MISTAKES]]
+    whole = f"{len(wrong)} of {len(true)} clips with a mistake"
+    yield Text(f"Mistakes of arm {best}", "\n\n".join([whole, *told]))
+    yield Text("Data", held.notes)
+
+
+def predict(learned: Learned, source: str) -> Answer:
+    """The transcript of a WAV file, and a picture of how it was found."""
+    from ngjax.report import figures as draw
+
+    config, path = learned.config, Path(source)
+    wave = data.read_wave(path)
+    if len(wave) < cut(config).window:
+        raise UserError(f"--input={source}: shorter than {config.window:g} s, nothing to hear")
+    held = heard(config)
+    x = clips.features([wave], cut(config))[0]  # [F, M]
+    given = np.asarray(normalised(jnp.asarray(x), jnp.asarray(len(x))))[None]  # [1, F, M]
+    (row,) = answers(learned.outputs(data.Split(given, np.zeros((1, 1), np.int32))))
+    text = spelt(held, said(config, row))
+    seen = draw.Heard(x, np.exp(row), len(x) * config.hop, f"{path.name}: {text}")
+    figure = draw.transcripts([seen], held.words, centres(config.bands, RATE))
+    best = spelt(held, ctc.greedy(row))
+    other = "" if best == text else f"  (best path: {best})"
+    return Answer((f"{path}  {text}{other}",), {f"{path.name}.png": draw.as_png(figure)})
 
 
 EXPERIMENT = Experiment(
@@ -315,10 +375,19 @@ EXPERIMENT = Experiment(
         "run.batch_size=8",
         "data.limit=48",
         "words=2",
+        "buckets=1",
         "seconds=1.6",
         "bands=16",
         "width=8",
         "clips=8",
     ),
+    claims={
+        "clip-to-transcript": transcribes,
+        "both-directions-hear-more": both_directions_help,
+        "gates-hear-more": gates_help,
+    },
+    figures=figures,
+    texts=texts,
+    predict=predict,
     terms=("speech recognition",),
 )

@@ -16,9 +16,9 @@ from ngjax.data.load import human_level, load, load_images
 from ngjax.data.people import load_people, people_by_photographs, sized
 from ngjax.data.pictures import picture, texture_names
 from ngjax.data.sequences import by_length, padded
-from ngjax.data.sources import Augment, constants, fetched, few, resident, residents
 from ngjax.data.sound import read_wave
 from ngjax.data.sound_sets import words_and_speakers
+from ngjax.data.sources import Augment, constants, fetched, few, resident, residents
 from ngjax.data.split import hold_out
 from ngjax.data.streams import streams, windows
 from ngjax.data.vectors import read_vectors

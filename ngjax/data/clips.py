@@ -1,25 +1,24 @@
-"""Clips of several words, put together from recordings of single words.
+"""Clips of several words, joined from recordings of single words: waves, once and by seed.
 
-For training they are drawn anew at every step, on the device: `bank` holds the log-mel frames of
-all recordings side by side, and `composed` gathers those of a clip. No frame then lies across a
-joint, as one or two in a wave do; nothing else differs, and a clip costs one gather. For judging,
-`joined` puts together waves, once and by seed, so that what is judged went the whole way from the
-wave on. Pauses are the recordings' own quiet, `quiet`, not zeros.
-
-Shapes: B clips, F frames, M mel bands, N words at most, m recordings.
+What is judged so went the whole way from the wave on. Pauses are the recordings' own quiet,
+`quiet`, not zeros. For training, clips are drawn on the device: `ngjax.data.clip_sources`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from ngjax.config import nearest
+from ngjax.data.dataset import Dataset
 from ngjax.data.sound import RATE
-from ngjax.types import Array
+from ngjax.data.sound_sets import words_and_speakers
+from ngjax.ops.mel import frame_count, log_mel
+from ngjax.types import UserError
 
 STRETCH = 320  # samples of quiet that a recording is searched for: 40 ms
 SILENCE = 3.0  # seconds of a speaker's quiet
@@ -42,22 +41,70 @@ class Clip(NamedTuple):
     speaker: int
 
 
-class Pace(NamedTuple):
-    """How a clip is drawn for training; frames and shares."""
+class Frames(NamedTuple):
+    """How a wave is cut and heard; samples and bands."""
 
-    frames: int  # F that a clip of N words may last
-    words: int  # N
-    pause: tuple[int, int]  # frames of a pause, from and to
-    speed: float = 0.0  # words last up to this share longer or shorter
-    pitch: float = 0.0  # bands are shifted up to this share, as by a shorter or longer throat
+    window: int  # samples of a frame
+    hop: int  # samples from one frame to the next
+    bands: int  # M
 
 
-def recordings(split: Any, speakers: int, only: Callable[[int], bool] | None = None) -> Recordings:
-    """Recordings of a set of sounds, sorted by speaker; `only` says whose."""
-    word, speaker = np.divmod(np.asarray(split.targets), speakers)
-    order = np.lexsort((np.arange(len(word)), word, speaker))
-    kept = [i for i in order if only is None or only(int(speaker[i]))]
-    return Recordings(tuple(split.inputs[i] for i in kept), word[kept], speaker[kept])
+def parts(held: Dataset, speaker: str = "") -> dict[str, Recordings]:
+    """Recordings of train, dev and test of a set of sounds.
+
+    Args:
+        held: the set.
+        speaker: left out of train and dev, and with all recordings alone in test; "": nobody.
+
+    Returns:
+        part -> its recordings.
+
+    Raises:
+        UserError: no such speaker, or a part without recordings.
+    """
+    speakers = words_and_speakers(held).speakers
+    if speaker and speaker not in speakers:
+        near = nearest(speaker, speakers)
+        raise UserError(f"--speaker={speaker}: not one of {', '.join(speakers)}{near}")
+    splits = {"train": held.train, "dev": held.dev, "test": held.test}
+    whole = {name: _recordings([split], len(speakers)) for name, split in splits.items()}
+    if speaker:
+        who = speakers.index(speaker)
+        everything = _recordings(list(splits.values()), len(speakers))
+        whole = {name: _by(part, lambda s: s != who) for name, part in whole.items()}
+        whole["test"] = _by(everything, lambda s: s == who)
+    for name, part in whole.items():
+        if not part.waves:
+            raise UserError(f"--data.{name}: no recordings are left for {name}; give it more")
+    return whole
+
+
+def _recordings(splits: Sequence[Any], speakers: int) -> Recordings:
+    waves = [wave for split in splits for wave in split.inputs]
+    word, speaker = np.divmod(np.concatenate([split.targets for split in splits]), speakers)
+    order = np.lexsort((word, speaker))
+    return Recordings(tuple(waves[i] for i in order), word[order], speaker[order])
+
+
+def _by(held: Recordings, who: Callable[[int], bool]) -> Recordings:
+    kept = np.array([i for i, s in enumerate(held.speaker) if who(s)], int)
+    return Recordings(tuple(held.waves[i] for i in kept), held.word[kept], held.speaker[kept])
+
+
+def features(waves: Sequence[np.ndarray], cut: Frames) -> list[np.ndarray]:
+    """Log-mel features [F_i, M] of each wave: one long wave for the device, cut up again.
+
+    A wave shorter than a window has one frame, zeros behind its end.
+    """
+    places = [-(-max(len(wave), cut.window) // cut.hop) for wave in waves]  # hops that each takes
+    whole = np.zeros(sum(places) * cut.hop + cut.window, np.float32)
+    starts = np.concatenate([[0], np.cumsum(places)[:-1]]).astype(int)
+    for start, wave in zip(starts, waves, strict=True):
+        whole[start * cut.hop : start * cut.hop + len(wave)] = wave
+    heard = functools.partial(log_mel, rate=RATE, window=cut.window, hop=cut.hop, bands=cut.bands)
+    made = np.asarray(jax.jit(heard)(whole))  # [F, M]
+    counts = [max(1, frame_count(len(wave), cut.window, cut.hop)) for wave in waves]
+    return [made[start : start + count] for start, count in zip(starts, counts, strict=True)]
 
 
 def quiet(waves: Sequence[np.ndarray], generator: np.random.Generator) -> np.ndarray:
@@ -116,7 +163,8 @@ def joined(
         for _ in range(generator.integers(1, words + 1)):
             if not waiting[speaker]:
                 waiting[speaker] = generator.permutation(own[speaker]).tolist()
-            word, after = held.waves[waiting[speaker][-1]], _pause(silence[speaker], pause, generator)
+            word = held.waves[waiting[speaker][-1]]
+            after = _pause(silence[speaker], pause, generator)
             start = sum(map(len, pieces))
             if said and start + len(word) + len(after) > longest * RATE:
                 break
@@ -134,103 +182,3 @@ def _pause(
     length = int(generator.uniform(*pause) * RATE)
     start = generator.integers(len(silence) - length + 1)
     return silence[start : start + length]
-
-
-def bank(
-    held: Recordings, features: Callable[[Sequence[np.ndarray]], list[np.ndarray]], seed: int
-) -> dict[str, np.ndarray]:
-    """What `composed` reads: all frames of all recordings, and where each begins.
-
-    Args:
-        held: recordings of one or more speakers.
-        features: waves -> [F_i, M] of each.
-        seed: draws each speaker's quiet.
-    """
-    generator = np.random.default_rng([seed, len(held.waves)])
-    speakers, first, count = np.unique(held.speaker, return_index=True, return_counts=True)
-    own = [held.waves[f : f + c] for f, c in zip(first, count, strict=True)]
-    silences = [quiet(waves, generator) for waves in own]
-    frames = features([*held.waves, *silences])
-    length = np.array([len(one) for one in frames])
-    start = np.concatenate([[0], np.cumsum(length)[:-1]])
-    m = len(held.waves)
-    numbers = {
-        "start": start[:m],
-        "length": length[:m],
-        "word": held.word,
-        "speaker": np.searchsorted(speakers, held.speaker),
-        "first": first,  # of each speaker, his first recording
-        "count": count,
-        "quiet_start": start[m:],
-        "quiet_length": length[m:],
-    }
-    whole = {name: np.int32(values) for name, values in numbers.items()}
-    return {"frames": np.concatenate(frames).astype(np.float32), **whole}
-
-
-def composed(
-    held: Mapping[str, Array], pace: Pace, key: Array, index: Array, count: Array, room: Array
-) -> dict[str, Array]:
-    """One clip for training: recording `index`, then others of its speaker.
-
-    Args:
-        held: of `bank`.
-        pace: static.
-        key: decides all but the first word.
-        index: int [], of the first recording.
-        count: int [], words; fewer where they do not fit in.
-        room: int [], frames that the clip may last, at most `pace.frames`. A first word that does
-            not fit in loses its end.
-
-    Returns:
-        {"inputs": [F, M], "length": int [], "targets": int [N], word + 1, zeros behind}.
-    """
-    N = pace.words
-    draw = iter(jax.random.split(key, 5))
-    speaker = held["speaker"][index]
-    share = jax.random.uniform(next(draw), (N,), jnp.float32)
-    others = held["first"][speaker] + (share * held["count"][speaker]).astype(jnp.int32)
-    chosen = others.at[0].set(index)  # [N]
-    rate = jnp.exp(jax.random.uniform(next(draw), (N,), jnp.float32, -1, 1) * pace.speed)
-    low, high = pace.pause
-    pause = jax.random.randint(next(draw), (N + 1,), low, high + 1)
-    own = held["length"][chosen]  # [N]
-    length = jnp.maximum(1, (own / rate).astype(jnp.int32))
-    length = length.at[0].min(room - pause[0] - pause[1])
-    ends = pause[0] + jnp.cumsum(length + pause[1:])  # [N]
-    said = (ends <= room) & (jnp.arange(N) < count)
-    length, after = jnp.where(said, length, 0), jnp.where(said, pause[1:], 0)
-
-    spare = held["quiet_length"][speaker] - high
-    share = jax.random.uniform(next(draw), (N + 1,), jnp.float32)
-    still = held["quiet_start"][speaker] + (share * spare).astype(jnp.int32)  # [N + 1]
-    lengths = _between(jnp.concatenate([pause[:1], after]), length)  # [2N + 1]
-    starts = _between(still, held["start"][chosen])
-    steps = _between(jnp.ones(N + 1), rate)
-    most = _between(jnp.full(N + 1, high), own)  # frames of each piece that are there
-
-    ends = jnp.cumsum(lengths)
-    t = jnp.arange(pace.frames)
-    piece = jnp.minimum(jnp.searchsorted(ends, t, side="right"), 2 * N)  # [F]
-    offset = ((t - (ends - lengths)[piece]) * steps[piece]).astype(jnp.int32)
-    row = starts[piece] + jnp.clip(offset, 0, most[piece] - 1)
-    shift = jnp.exp(jax.random.uniform(next(draw), (), jnp.float32, -1, 1) * pace.pitch)
-    x = _shifted(held["frames"][row], shift)  # [F, M]
-    targets = jnp.where(said, held["word"][chosen] + 1, 0)
-    return {"inputs": x, "length": ends[-1], "targets": targets}
-
-
-def _between(outer: Array, inner: Array) -> Array:
-    """Pause, word, pause, word, ..., pause: [N + 1] and [N] -> [2N + 1]."""
-    outer = outer.astype(jnp.promote_types(outer.dtype, inner.dtype))
-    made = jnp.zeros(2 * len(inner) + 1, outer.dtype)
-    return made.at[::2].set(outer).at[1::2].set(inner)
-
-
-def _shifted(x: Array, shift: Array) -> Array:
-    """Band b of [F, M] becomes what was heard at band b * shift, between bands linearly."""
-    M = x.shape[-1]
-    place = jnp.clip(jnp.arange(M) * shift, 0, M - 1)
-    low = jnp.minimum(place.astype(jnp.int32), M - 2)
-    part = (place - low).astype(x.dtype)[None, :]
-    return x[:, low] * (1 - part) + x[:, low + 1] * part

@@ -27,7 +27,7 @@ class Transcriber(nn.Module):
     Attributes:
         symbols: V, the blank among them (see `ngjax.ops.ctc`).
         cell: "rnn", "gru" (reset gate behind the product) or "lstm".
-        width: units of a layer and direction, n.
+        width: units of a layer, n; in both directions half of them in each.
         depth: layers.
         bidirectional: whether each layer also runs from the end.
         stack: frames a step, s.
@@ -35,7 +35,7 @@ class Transcriber(nn.Module):
 
     symbols: int
     cell: Literal["rnn", "gru", "lstm"] = "gru"
-    width: int = 96
+    width: int = 192
     depth: int = 2
     bidirectional: bool = True
     stack: int = 4
@@ -75,8 +75,10 @@ class Transcriber(nn.Module):
     def _layers(self) -> tuple[Layer, ...]:
         if self.cell not in _CELLS:
             raise UserError(f"cell: {self.cell!r} is none of {', '.join(_CELLS)}")
-        layer = partial(_CELLS[self.cell], self.width, parent=None)
+        cell = partial(_CELLS[self.cell], parent=None)
         if not self.bidirectional:
-            return tuple(layer() for _ in range(self.depth))
-        both = partial(Bidirectional, parent=None)
+            return tuple(cell(self.width) for _ in range(self.depth))
+        if self.width % 2:
+            raise UserError(f"width: {self.width} units do not fall into two directions")
+        both, layer = partial(Bidirectional, parent=None), partial(cell, self.width // 2)
         return tuple(both(layer(), layer()) for _ in range(self.depth))

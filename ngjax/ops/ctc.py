@@ -77,6 +77,4 @@ def prefix_beam(
         total = sum(best[0][1])
         scale += math.log(total)
         beam = {prefix: (b / total, s / total) for prefix, (b, s) in best}
-    return [
-        (prefix, scale + math.log(b + s)) for prefix, (b, s) in beam.items() if b + s > 0
-    ]
+    return [(prefix, scale + math.log(b + s)) for prefix, (b, s) in beam.items() if b + s > 0]

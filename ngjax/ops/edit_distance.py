@@ -45,6 +45,26 @@ def word_error_rate(true: Iterable[Words], said: Iterable[Words]) -> float:
     return sum(edit_distance(*pair) for pair in pairs) / words if words else float("nan")
 
 
+def confusion(true: Iterable[Words], said: Iterable[Words], words: Words) -> np.ndarray:
+    """Who was taken for whom, over the aligned pairs of all clips.
+
+    Args:
+        true: clips.
+        said: likewise.
+        words: all K words there are, in the order of rows and columns.
+
+    Returns:
+        int [K + 1, K + 1], a row for each true word and a column for each that was said; last comes
+        "nothing": its row counts words put in, its column words left out.
+    """
+    place = {word: k for k, word in enumerate(words)} | {None: len(words)}
+    counts = np.zeros((len(place), len(place)), int)
+    for pair in zip(true, said, strict=True):
+        for a, b in aligned(*pair):
+            counts[place[a], place[b]] += 1
+    return counts
+
+
 def _table(true: Words, said: Words) -> np.ndarray:
     """cost[i, j]: edits from the first i words of one to the first j of the other."""
     cost = np.zeros((len(true) + 1, len(said) + 1), int)
