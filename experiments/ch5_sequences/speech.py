@@ -379,15 +379,8 @@ EXPERIMENT = Experiment(
         "plain": ("cell=rnn",),
     },
     smoke=(
-        "run.steps=2",
-        "run.batch_size=8",
-        "data.limit=48",
-        "words=2",
-        "buckets=1",
-        "seconds=1.6",
-        "bands=16",
-        "width=8",
-        "clips=8",
+        *("run.steps=2", "run.batch_size=8", "data.limit=48", "words=2", "buckets=1"),
+        *("seconds=1.6", "bands=16", "width=8", "clips=8"),
     ),
     claims={
         "clip-to-transcript": transcribes,
