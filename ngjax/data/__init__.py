@@ -19,6 +19,8 @@ from ngjax.data.parallel import translations
 from ngjax.data.people import load_people, people_by_photographs, sized
 from ngjax.data.pictures import picture, texture_names
 from ngjax.data.sequences import by_length, padded
+from ngjax.data.sound import read_wave
+from ngjax.data.sound_sets import words_and_speakers
 from ngjax.data.sources import Augment, constants, fetched, few, resident, residents
 from ngjax.data.split import hold_out
 from ngjax.data.streams import name_rows, streams, windows
@@ -72,6 +74,7 @@ __all__ = [
     "random_crop",
     "read_image",
     "read_vectors",
+    "read_wave",
     "resident",
     "residents",
     "shift_and_flip",
@@ -81,4 +84,5 @@ __all__ = [
     "translations",
     "windows",
     "words_of_lines",
+    "words_and_speakers",
 ]

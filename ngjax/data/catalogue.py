@@ -17,6 +17,7 @@ from ngjax.data import (
     image_sets,
     music,
     parallel,
+    sound_sets,
     text_sets,
     weights,
 )
@@ -31,6 +32,7 @@ ENTRIES = (
     + faces.ENTRIES
     + box_sets.ENTRIES
     + crop_sets.ENTRIES
+    + sound_sets.ENTRIES
     + text_sets.ENTRIES
     + music.ENTRIES
     + dates.ENTRIES

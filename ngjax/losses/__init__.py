@@ -7,6 +7,7 @@ from ngjax.losses.cross_entropy import (
     smoothed_cross_entropy,
     soft_cross_entropy,
 )
+from ngjax.losses.ctc import ctc
 from ngjax.losses.localization import localization_logistic, localization_squared
 from ngjax.losses.negative_sampling import negative_sampling
 from ngjax.losses.squared import squared_loss
@@ -25,6 +26,7 @@ __all__ = [
     "content_cost",
     "cross_entropy",
     "cross_entropy_of_probabilities",
+    "ctc",
     "gram_matrix",
     "localization_logistic",
     "localization_squared",
