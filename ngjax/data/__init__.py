@@ -15,6 +15,8 @@ from ngjax.data.image import SUFFIXES, field, like, read_image
 from ngjax.data.load import human_level, load, load_images
 from ngjax.data.people import load_people, people_by_photographs, sized
 from ngjax.data.pictures import picture, texture_names
+from ngjax.data.promoters import letters_of
+from ngjax.data.sentences import words_of
 from ngjax.data.sequences import by_length, padded
 from ngjax.data.sources import Augment, constants, fetched, few, resident, residents
 from ngjax.data.split import hold_out
@@ -46,6 +48,7 @@ __all__ = [
     "hold_out",
     "horizontal_flip",
     "human_level",
+    "letters_of",
     "like",
     "load",
     "load_images",
@@ -67,4 +70,5 @@ __all__ = [
     "streams",
     "texture_names",
     "windows",
+    "words_of",
 ]

@@ -14,6 +14,8 @@ from ngjax.data import (
     face_points,
     faces,
     image_sets,
+    promoters,
+    sentence_sets,
     text_sets,
     weights,
 )
@@ -29,6 +31,8 @@ ENTRIES = (
     + box_sets.ENTRIES
     + crop_sets.ENTRIES
     + text_sets.ENTRIES
+    + sentence_sets.ENTRIES
+    + promoters.ENTRIES
     + weights.ENTRIES
 )
 
