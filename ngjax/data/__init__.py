@@ -18,6 +18,8 @@ from ngjax.data.passages import Corpus, corpus, kept, known_words, neighbours, p
 from ngjax.data.parallel import translations
 from ngjax.data.people import load_people, people_by_photographs, sized
 from ngjax.data.pictures import picture, texture_names
+from ngjax.data.promoters import letters_of
+from ngjax.data.sentences import words_of
 from ngjax.data.sequences import by_length, padded
 from ngjax.data.sound import read_wave
 from ngjax.data.sound_sets import words_and_speakers
@@ -57,6 +59,7 @@ __all__ = [
     "kept",
     "known_words",
     "joined",
+    "letters_of",
     "like",
     "load",
     "load_images",
@@ -85,4 +88,5 @@ __all__ = [
     "windows",
     "words_of_lines",
     "words_and_speakers",
+    "words_of",
 ]

@@ -18,6 +18,8 @@ from ngjax.data import (
     music,
     parallel,
     sound_sets,
+    promoters,
+    sentence_sets,
     text_sets,
     weights,
 )
@@ -37,6 +39,8 @@ ENTRIES = (
     + music.ENTRIES
     + dates.ENTRIES
     + parallel.ENTRIES
+    + sentence_sets.ENTRIES
+    + promoters.ENTRIES
     + weights.ENTRIES
 )
 
