@@ -14,8 +14,8 @@ from ngjax.data.embedded import photograph, photograph_names
 from ngjax.data.fetch import locate
 from ngjax.data.image import SUFFIXES, field, like, read_image
 from ngjax.data.load import human_level, load, load_images
-from ngjax.data.passages import Corpus, corpus, kept, known_words, neighbours, passages
 from ngjax.data.parallel import translations
+from ngjax.data.passages import Corpus, corpus, kept, known_words, neighbours, passages
 from ngjax.data.people import load_people, people_by_photographs, sized
 from ngjax.data.pictures import picture, texture_names
 from ngjax.data.promoters import letters_of
@@ -35,8 +35,8 @@ __all__ = [
     "SUFFIXES",
     "UNK",
     "Augment",
-    "Corpus",
     "BytePairs",
+    "Corpus",
     "Data",
     "Dataset",
     "Human",
@@ -56,9 +56,9 @@ __all__ = [
     "hold_out",
     "horizontal_flip",
     "human_level",
+    "joined",
     "kept",
     "known_words",
-    "joined",
     "letters_of",
     "like",
     "load",
@@ -86,7 +86,7 @@ __all__ = [
     "texture_names",
     "translations",
     "windows",
-    "words_of_lines",
     "words_and_speakers",
     "words_of",
+    "words_of_lines",
 ]

@@ -17,9 +17,9 @@ from ngjax.data import (
     image_sets,
     music,
     parallel,
-    sound_sets,
     promoters,
     sentence_sets,
+    sound_sets,
     text_sets,
     weights,
 )
