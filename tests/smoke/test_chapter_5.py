@@ -1,0 +1,11 @@
+"""Every experiment of chapter 5: its smoke run leaves the whole folder."""
+
+from __future__ import annotations
+
+import pytest
+from running import check, topics
+
+
+@pytest.mark.parametrize("name", topics("ch5_sequences"))
+def test_smoke(name, tmp_path):
+    check(name, tmp_path)
