@@ -11,21 +11,22 @@ print has a product and no N, step 4 no maximum (`ngjax.losses.triplet`).
 
 tau is set on the dev people and judged on the test people; same and different pairs weigh alike.
 The distance of raw pixels is judged beside it in the same way. By default the people are digits,
-six to learn, two for tau, two to be told apart: a small set, and few to be judged on.
+every way up another one: fifteen to learn, four for tau, six to be told apart.
 
     python launch.py --experiment=face_verification
 
 The ORL faces, 24 people to learn, 6 for tau, 10 for the test; --data.split_seed=1 to 4 are others:
 
     python launch.py --experiment=face_verification --data.name=orl_faces --data_dir=DIRECTORY \
-        --arms=semi-hard --encoding.network=mobilenet --encoding.size=300 --encoding.most=112 \
-        --run.batch_size=96 --run.steps=40 --optimizer.learning_rate=1e-4 --warp.flip=true
+        --data.split_seed=0 --arms=semi-hard --encoding.network=mobilenet --encoding.size=300 \
+        --encoding.most=112 --run.batch_size=96 --run.steps=40 --optimizer.learning_rate=1e-4 \
+        --warp.flip=true
 
 Few people suffice for a linear encoding that starts from Fisher's discriminant
 (`ngjax.ops.fisher`), of what MobileNet's first five blocks see, or, without published weights (arm
 `edges`), of edges by angle and place (notes 4.1.1). Five splits, pairs of unseen people: mobilenet
-0.964 +- 0.010, edges 0.935 +- 0.013, raw pixels 0.855 +- 0.027. Blocks, grid and shrinkage were chosen on
-other splits, 10 to 21, of the same 40 people.
+0.964 +- 0.010, edges 0.935 +- 0.013, raw pixels 0.855 +- 0.027. Blocks, grid and shrinkage were
+chosen on other splits, 10 to 21, of the same 40 people.
 
 Who in a folder is one of those enrolled in another (a folder or an image a person):
 
@@ -66,9 +67,9 @@ class Config:
 
     encoding: Encoding = ENCODING  # the network, and what it is learned from
     warp: data.Warp = WARP  # how training photographs are changed
-    data: data.Data = data.Data(name="digits")
+    data: data.Data = data.Data(name="turned_digits", split_seed=1)
     optimizer: optim.Optimizer = optim.Optimizer(rule="adam", learning_rate=3e-3, schedule="cosine")
-    run: Run = Run(steps=100, batch_size=24, evaluate_every=50)
+    run: Run = Run(steps=300, batch_size=60, evaluate_every=100)
 
 
 class Judged(NamedTuple):
@@ -142,9 +143,9 @@ def network(config: Config) -> tuple[FaceNet, tuple[int, ...]]:
 def pixels_are_poor(results: Results) -> tuple[bool, str]:
     """Notes 4.14: the distance of raw pixels does poorly; an encoding does better.
 
-    Read from the equal error rate on the test people, of the best arm by dev.
+    Read from the equal error rate on the test people, of the paper's own way to choose triplets.
     """
-    arm = best(results)
+    arm = results["semi-hard"]
     pixels, learned = arm["test/pixel_equal_error"], arm["test/equal_error"]
     return learned < pixels, f"equal error {pixels:.3f} of pixels, {learned:.3f} of arm {arm.name}"
 

@@ -104,3 +104,13 @@ def test_football_is_of_the_courses_size_and_its_border_is_noisy():
     assert 0.92 < (best == y).mean() < 0.95
     points = np.concatenate([getattr(parts, part).inputs for part in ("train", "dev", "test")])
     assert len(np.unique(points, axis=0)) == 2411
+
+
+def test_digits_every_way_up_are_other_classes():
+    upright, parts = embedded.digits({}).train, embedded.turned_digits({})
+    assert len(parts.classes) == 25 and "9" not in parts.classes
+    three = upright.inputs[upright.targets == 3]
+    turned = parts.train.inputs[parts.train.targets == parts.classes.index("3 turned 90")]
+    assert len(turned) == len(three)
+    found = {image.tobytes() for image in turned}
+    assert found == {np.rot90(image).tobytes() for image in three}  # counterclockwise
