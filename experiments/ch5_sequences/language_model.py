@@ -16,7 +16,9 @@ Kneser-Ney n-gram, which counts.
 
 Names of dinosaurs, and the small LSTM of Zaremba et al. 2014 on the Penn Treebank; there the loss
 is summed over 20 words, here it is a mean, so a rate of 1 is 20, and a longest gradient of 5 is
-1/4. The whole test text is read in one stream.
+1/4. The whole test text is read in one stream. The paper has 114.5 on test after 13 epochs. Here
+15 steps/s on one CPU core, 34 minutes for all 30,200; after the first epoch perplexity is 180 on
+dev and 177 on test (seed 0). The 5-gram has 141.2 on test.
 
     python launch.py --experiment=language_model --data.name=dinos --run.epochs=30
     python launch.py --experiment=language_model --arms=lstm --data.name=ptb --tokens=words \

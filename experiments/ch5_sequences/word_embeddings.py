@@ -5,11 +5,19 @@ r"""Word embeddings: words that stand among the same words get like vectors.
     L = -ln sigmoid(z) - sum_k ln sigmoid(-z_k),   k words from the noise, P(w) ~ count^(3/4)
 
 Notes 5.8; Mikolov et al. 2013. A row of the matrix E is looked up (e = E o for a one-hot o, never
-multiplied), and only rows of a batch get a gradient. A one-hot vector is as far from every other
-one; what vectors know and one-hot ones do not is measured on drawn phrases: "orange" is followed by
-"juice", and "apple" (which was never seen with a label) as well. (The notes say that "apple" and
-"juice" ought to be near; it is "apple" and "orange".) --vectors reads published vectors as text,
-GloVe's or word2vec's, and --analogies asks "man is to woman as king is to ...", beside ours.
+multiplied). A one-hot vector is as far from every other one; what vectors know and one-hot ones do
+not is measured on drawn phrases: "orange" is followed by "juice", and so is "apple", which was
+never seen with a label. (The notes want "apple" and "juice" near; it is "apple" and "orange".)
+--vectors reads published vectors as text, --analogies asks "man is to woman as king is to ...".
+
+Gradients are of a batch's rows, added into zeros; the update is of all V rows. Adam on one CPU core
+against tables updated in place, rows alone: 0.8 and 0.3 ms a step at V = 1,400 (D = 64, 512 words),
+12 and 6 at V = 10,000 (D = 100, 2048 words), 34 and 26 there with 8192 words, 65 and 14 at
+V = 100,000 (2048 words).
+
+Seed 0, one shared CPU core: 9 and 7 s, 195,000 and 239,000 words/s (skip-gram, CBOW). Behind nouns
+without labels 16.7 % are right with one-hot vectors (one of six), 100 % with learned ones. On the
+Penn Treebank 29 and 16 s; of 4,575 known questions among 19,544 1.6 % and 1.8 % are right.
 
     python launch.py --experiment=word_embeddings
     python launch.py --experiment=word_embeddings --data.name=ptb --dimension=100 --subsample=1e-4 \
