@@ -21,7 +21,7 @@ def test_the_table_is_the_distribution(weights):
 
 def test_draws_have_its_frequencies():
     p = np.array([0.5, 0.25, 0.15, 0.1, 0.0])
-    bits = jax.random.bits(jax.random.key(0), (20_000,))
+    bits = jax.random.bits(jax.random.key(0), (20_000,), jnp.uint32)
     chance = jax.random.uniform(jax.random.key(1), (20_000,))
     found = np.bincount(jax.jit(alias.draw)(alias.table(p), bits, chance), minlength=5) / 20_000
     assert (np.abs(found - p) <= 4 * np.sqrt(p * (1 - p) / 20_000)).all()
