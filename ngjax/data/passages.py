@@ -117,7 +117,7 @@ def neighbours(
         held, index = constants[prefix], drawn["index"]
         keys = jax.vmap(jax.random.fold_in, (None, 0))(key, drawn["slot"])
         count = 2 * negative + 2 * C + 2
-        bits = jax.vmap(lambda k: jax.random.bits(k, (count,)))(keys)  # [B, count]
+        bits = jax.vmap(lambda k: jax.random.bits(k, (count,), jnp.uint32))(keys)  # [B, count]
         chance = (bits >> 8).astype(jnp.float32) * np.float32(2**-24)
         reach, own, of_context, of_noise = jnp.split(chance, (1, 2, 2 + 2 * C), axis=1)
         places = index[:, None] + offsets[None]  # [B, 2C]

@@ -127,7 +127,12 @@ KINDS = (
     ),
 )
 COMMON = ("i like the {} very much", "everyone talked about {}", "a book with a picture of {}")
-ASKED = ("this is the {}", "they asked about the {}", "look at that {}", "i want some {}")
+ASKED = (
+    "i like the {}",
+    "everyone talked about the {}",
+    "a picture of the {}",
+    "a book with the {}",
+)
 ANSWERS = tuple(kind.answer for kind in KINDS)
 WORDS = tuple(word for kind in KINDS for word in kind.words)
 CLASSES = np.repeat(np.arange(len(KINDS)), [len(kind.words) for kind in KINDS])  # of WORDS
