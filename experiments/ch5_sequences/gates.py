@@ -11,8 +11,8 @@ Notes 5.4 and 5.5. Plain RNN, simplified GRU, GRU and LSTM at like parameter cou
 
     python launch.py --experiment=gates
     python launch.py --experiment=gates --task=order
-    python launch.py --experiment=gates --task=music --data.name=jsb_chorales
-    python launch.py --experiment=gates --task=music --mode=sample --input="60,64,67,72 62,65,69,74"
+    python launch.py --experiment=gates --task=music --data.name=jsb_chorales \
+        --run.batch_size=16 --run.steps=2500 [--mode=sample --input="60,64,67,72 62,65,69,74"]
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Music:
     """What --task=music alone reads."""
 
     parameters: int = 80_000  # that the recurrent layer may have
-    dropout: float = 0.5  # share of units that the output does not see, the same ones along a piece
+    dropout: float = 0.3  # share of units that the output does not see, the same ones along a piece
     transpose: int = 0  # training pieces are shifted by up to so many semitones, drawn each time
     samples: int = 4  # pieces that --mode=sample writes
     sampled: int = 64  # steps of each
