@@ -31,6 +31,7 @@ from ngjax.train.settings import Run
 from ngjax.types import Array, Aux, Batch, Context, Params, Source, Sum, Task, UserError
 
 NAMES = tuple(name for name, _ in WAYS)
+ARROWS = "→↘↓↙←↖↑↗"  # the ways, in their order
 SHOWN = 6  # films in the figure
 GREY = 96  # of the lines between frames
 EVAL_KEYS = {"dev": 1, "test": 2}  # seeds of the evaluation films
@@ -156,8 +157,8 @@ def figures(results: Results) -> Iterator[Picture]:
         frames = np.asarray(batch["inputs"][n, ..., 0])  # [T, H, W]
         framed = np.pad(frames, ((0, 0), (1, 1), (1, 1)), constant_values=GREY)
         strips.append(np.concatenate(framed, axis=1))
-        said = ", ".join(f"{name}: {NAMES[int(z[n].argmax())]}" for name, (z, _) in answers.items())
-        titles.append(f"goes {NAMES[int(batch['targets'][n])]}  ({said})")
+        said = "   ".join(f"{name}: {ARROWS[z[n].argmax()]}" for name, (z, _) in answers.items())
+        titles.append(f"goes {ARROWS[batch['targets'][n]]}      {said}")
     yield Picture(
         "films",
         "Test films, frame by frame, the direction they go in, and what each arm says.",
