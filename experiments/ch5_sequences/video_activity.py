@@ -8,7 +8,8 @@ device. Test films show digits that no training film does. One frame holds nothi
 The mean of the frames' features may hold the axis, never the sense along it: a film run backwards
 has the same frames. Frames as channels and the LSTM see the order.
 
-    python launch.py --experiment=video_activity
+    python launch.py --experiment=video_activity    # 50 s on one core, seed 0: right in 11.9 %
+                                                    # (one frame), 12.1 % (mean), 100 %, 99.9 %
     python launch.py --experiment=video_activity --mode=predict --input=frames/
 """
 
@@ -31,6 +32,7 @@ from ngjax.train.settings import Run
 from ngjax.types import Array, Aux, Batch, Context, Params, Source, Sum, Task, UserError
 
 NAMES = tuple(name for name, _ in WAYS)
+ARROWS = "→↘↓↙←↖↑↗"  # the ways, in their order
 SHOWN = 6  # films in the figure
 GREY = 96  # of the lines between frames
 EVAL_KEYS = {"dev": 1, "test": 2}  # seeds of the evaluation films
@@ -156,8 +158,8 @@ def figures(results: Results) -> Iterator[Picture]:
         frames = np.asarray(batch["inputs"][n, ..., 0])  # [T, H, W]
         framed = np.pad(frames, ((0, 0), (1, 1), (1, 1)), constant_values=GREY)
         strips.append(np.concatenate(framed, axis=1))
-        said = ", ".join(f"{name}: {NAMES[int(z[n].argmax())]}" for name, (z, _) in answers.items())
-        titles.append(f"goes {NAMES[int(batch['targets'][n])]}  ({said})")
+        said = "   ".join(f"{name}: {ARROWS[z[n].argmax()]}" for name, (z, _) in answers.items())
+        titles.append(f"goes {ARROWS[batch['targets'][n]]}      {said}")
     yield Picture(
         "films",
         "Test films, frame by frame, the direction they go in, and what each arm says.",

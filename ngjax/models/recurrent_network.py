@@ -17,21 +17,31 @@ from ngjax.ops.initializers import xavier
 from ngjax.types import Array, UserError
 
 Cell = Literal["rnn", "simplified_gru", "gru", "lstm"]
-_CELLS = MappingProxyType(
-    {"rnn": RNN, "simplified_gru": partial(GRU, reset="none"), "gru": GRU, "lstm": LSTM}
-)
 _KERNELS = MappingProxyType({"rnn": 1, "simplified_gru": 2, "gru": 3, "lstm": 4})  # G
 
 
-def recurrent_layer(cell: Cell, width: int, **more: Any) -> Layer:
+def recurrent_layer(cell: Cell, width: int, keep: float = 1.0, **more: Any) -> Layer:
     """A layer of notes 5.1, 5.4 or 5.5 by its name.
+
+    Args:
+        cell: which.
+        width: its units.
+        keep: sigmoid(keep) of the memory stays at a step, to begin with: the bias of the LSTM's
+            forget gate, minus that of a GRU's update gate. The plain RNN has none.
+        more: fields of every layer.
 
     Raises:
         UserError: no such cell.
     """
-    if cell not in _CELLS:
-        raise UserError(f"cell: {cell!r} is none of {', '.join(_CELLS)}")
-    return _CELLS[cell](width, **more)
+    made = {
+        "rnn": RNN,
+        "simplified_gru": partial(GRU, reset="none", update_bias=-keep),
+        "gru": partial(GRU, update_bias=-keep),
+        "lstm": partial(LSTM, forget_bias=keep),
+    }
+    if cell not in made:
+        raise UserError(f"cell: {cell!r} is none of {', '.join(made)}")
+    return made[cell](width, **more)
 
 
 def widest(cell: Cell, features: int, parameters: int) -> int:
@@ -58,16 +68,18 @@ class RecurrentNetwork(nn.Module):
         cell: which recurrence.
         width: its units, n.
         every: answer at every step, else behind the last one alone.
+        keep: as in `recurrent_layer`.
     """
 
     outputs: int
     cell: Cell = "lstm"
     width: int = 64
     every: bool = False
+    keep: float = 1.0
 
     def initial_carry(self, batch_size: int, dtype: Any = jnp.float32) -> Carry:
         """The state before the first step; needs no parameters."""
-        layer = recurrent_layer(self.cell, self.width, parent=None)
+        layer = recurrent_layer(self.cell, self.width, self.keep, parent=None)
         return layer.initial_carry(batch_size, dtype)
 
     @nn.compact
@@ -90,7 +102,7 @@ class RecurrentNetwork(nn.Module):
         Returns:
             (carry, (z [B, T, K] or [B, K], {"a": [B, T, n]})).
         """
-        carry, a = recurrent_layer(self.cell, self.width, name="cell")(carry, x, mask)
+        carry, a = recurrent_layer(self.cell, self.width, self.keep, name="cell")(carry, x, mask)
         read = a if self.every else a[:, -1]  # [B, n]
         if kept is not None:
             read = read * (kept[:, None] if self.every else kept)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ngjax.models.recurrent_network import RecurrentNetwork, sample_sets, widest
+from ngjax.models.recurrent_network import RecurrentNetwork, recurrent_layer, sample_sets, widest
 from ngjax.types import UserError
 
 CELLS = ("rnn", "simplified_gru", "gru", "lstm")
@@ -32,6 +32,19 @@ def test_widest_by_hand():
     """G n (n + D + 1) with D = 2: 65 * 68 = 4420, 3 * 37 * 40 = 4440, 4 * 32 * 35 = 4480."""
     assert [widest(cell, 2, 4500) for cell in ("rnn", "gru", "lstm")] == [65, 37, 32]
     assert widest("lstm", 88, 1) == 1
+
+
+@pytest.mark.parametrize("cell", ["simplified_gru", "gru", "lstm"])
+def test_as_much_of_the_memory_stays_at_first_as_is_asked(cell):
+    """From c = 1, weights at zero and so c_tilde = 0: c<1> = sigmoid(keep) c."""
+    layer = recurrent_layer(cell, 4, keep=2.0)
+    ones, x = jnp.ones((1, 4)), jnp.zeros((1, 1, 3))
+    carry = (ones, jnp.zeros((1, 4))) if cell == "lstm" else ones
+    params = jax.jit(layer.init)(jax.random.key(0), carry, x)["params"]
+    params = {name: jnp.zeros_like(w) if name != "b_a" else w for name, w in params.items()}
+    after = layer.apply({"params": params}, carry, x)[0]
+    memory = after[0] if cell == "lstm" else after
+    np.testing.assert_allclose(memory, 1 / (1 + np.exp(-2.0)), rtol=1e-6)
 
 
 @pytest.fixture(scope="module")
