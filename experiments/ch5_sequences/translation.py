@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -336,6 +335,8 @@ def texts(results: Results) -> Iterator[Text]:
 
 def translate(learned: Learned, text: str) -> Answer:
     """The translation of the user's sentence, and where attention looked."""
+    from ngjax.report import figures as draw
+
     made = prepare(learned.config)
     x = made.coder.encode(text)
     outputs = learned.outputs(data.Split(x[None], x[None]))
@@ -343,15 +344,7 @@ def translate(learned: Learned, text: str) -> Answer:
     if learned.config.attention == "none":
         return Answer(lines)
     drawn = attention_map(made.coder, x, outputs["beam"][0], outputs["attention"][0])
-    return Answer(lines, {"attention.png": _png(drawn)})
-
-
-def _png(figure: Any) -> bytes:
-    from ngjax.report import figures as draw
-
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=draw.DPI)
-    return buffer.getvalue()
+    return Answer(lines, {"attention.png": draw.encoded(drawn)})
 
 
 EXPERIMENT = Experiment(
