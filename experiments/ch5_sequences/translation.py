@@ -5,18 +5,24 @@ r"""Translation: an encoder reads, a decoder writes a sequence of another length
 Notes 5.2 (many-to-many, T_x and T_y differ; Cho et al. 2014). Without attention c<t> is the one
 vector that the encoder ends with; with it (Bahdanau et al. 2015; Luong et al. 2015) the decoder
 looks back at every place of the input. By default dates as people write them become ISO dates,
-letter by letter.
+letter by letter; Multi30k's captions are translated in pieces of words that both languages share.
 
     python launch.py --experiment=translation
     python launch.py --experiment=translation --mode=predict --input="tuesday, july 4 2006"
+    python launch.py --experiment=translation --arms=attention --data.name=multi30k \
+        --merges=4000 --width=256 --embedding=256 --longest=40 --bucket=10 --dropout=0.3 \
+        --smoothing=0.1 --run.epochs=12 --optimizer.learning_rate=1.5e-3 \
+        --optimizer.warmup_steps=200
+
+The last one, English to German: BLEU 36.7 on test_2016_flickr with a beam of 5, 35.3 with greedy
+search (lower case, 13a; seed 0), in 20 minutes on one core.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import jax.numpy as jnp
@@ -24,7 +30,9 @@ import numpy as np
 
 from ngjax import data, losses, metrics, optim
 from ngjax.experiment import Answer, Experiment, Learned, Picture, Results, Text
-from ngjax.models.encoder_decoder import PAD, EncoderDecoder, beam, greedy, shifted
+from ngjax.experiment.results import Arm
+from ngjax.models import encoder_decoder as seq
+from ngjax.models.encoder_decoder import PAD, EncoderDecoder, shifted
 from ngjax.ops.bleu import corpus_bleu
 from ngjax.ops.bucket import in_bucket
 from ngjax.ops.dropout import Dropout
@@ -72,37 +80,11 @@ class Config:
                 raise ValueError(f"{name}: must be in [0, 1), got {getattr(self, name)}")
 
 
-@dataclasses.dataclass(frozen=True)
-class Coder:
-    """From text to numbers and back."""
-
-    words: data.Vocabulary  # PAD first, then EOS and UNK
-    pairs: data.BytePairs | None  # None: a token is a character
-
-    def tokens(self, text: str) -> Sequence[str]:
-        """Pieces of words, or characters, and the token that ends a sentence."""
-        return [*(self.pairs.pieces(text) if self.pairs else text), data.EOS]
-
-    def encode(self, text: str) -> np.ndarray:
-        """Numbers of a text's tokens, int32 [T]."""
-        return self.words.encode(self.tokens(text))
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """The text before EOS."""
-        found = [self.words.tokens[int(i)] for i in ids]
-        found = found[: found.index(data.EOS)] if data.EOS in found else found
-        return data.joined(found) if self.pairs else "".join(found)
-
-    def plain(self, text: str) -> str:
-        """A text as `decode` would write it."""
-        return " ".join(text.lower().split()) if self.pairs else text
-
-
 class Made(NamedTuple):
     """A data set made ready."""
 
     held: data.Dataset  # inputs in one language, targets in the other
-    coder: Coder
+    coder: data.Coder
     constants: Mapping[str, Mapping[str, np.ndarray]]  # part -> "inputs" [m, T_x], "targets"
     texts: tuple[tuple[str, str], ...]  # of dev and test, in the order of "row"
 
@@ -115,10 +97,7 @@ def prepare(config: Config) -> Made:
 @functools.lru_cache(maxsize=2)
 def _prepared(which: data.Data, source: str, target: str, merges: int, longest: int) -> Made:
     held = data.translations(data.load(which, kinds=("pairs",)), source, target)
-    seen = (*held.train.inputs, *held.train.targets)
-    pairs = data.BytePairs.learn(seen, merges) if merges else None
-    pieces = pairs.tokens if pairs else tuple(sorted(set("".join(seen))))
-    coder = Coder(data.Vocabulary(("<PAD>", data.EOS, data.UNK, *pieces)), pairs)
+    coder = data.Coder.learn((*held.train.inputs, *held.train.targets), merges)
     constants, texts = {}, []
     for name in ("train", "dev", "test"):
         part = getattr(held, name)
@@ -146,7 +125,7 @@ def sources(made: Made) -> dict[str, Source]:
 
     def source(name: str) -> Source:
         def batch(constants: Any, drawn: Mapping[str, Array], key: Array) -> Batch:
-            found = {key: rows[drawn["index"]] for key, rows in constants[name].items()}
+            found = {what: rows[drawn["index"]] for what, rows in constants[name].items()}
             return found | ({"draft": drawn["mask"]} if name == "dev" else {})
 
         inputs, targets = (made.constants[name][key] for key in ("inputs", "targets"))
@@ -161,7 +140,7 @@ def sources(made: Made) -> dict[str, Source]:
 def build(config: Config) -> Task:
     """The Task."""
     made = prepare(config)
-    model, end = network(config, made), made.coder.words.number[data.EOS]
+    model, end = network(config, made), made.coder.end
 
     def loss(params: Params, extra: Any, batch: Batch, context: Context) -> tuple[Sum, Aux]:
         x, y = batch["inputs"], batch["targets"]
@@ -188,12 +167,13 @@ def build(config: Config) -> Task:
         return model.init(key, token, token)["params"], {}
 
     def predict(params: Params, extra: Any, batch: Batch, context: Context) -> Any:
-        x, longest = batch["inputs"], config.longest
-        first = greedy(model, params, x, longest, end)  # [B, longest]
+        begun, longest = seq.begin(model, params, batch["inputs"]), config.longest
+        first = seq.greedy(model, params, begun, longest, end)  # [B, longest]
         if "draft" in batch:
             return {"greedy": first}
-        best = beam(model, params, x, config.beam, longest, end, config.alpha).ids[:, 0]
-        alpha = model.apply({"params": params}, x, shifted(best, end))[1]
+        found = seq.beam(model, params, begun, config.beam, longest, end, config.alpha)
+        best = found.ids[:, 0]  # [B, longest]
+        alpha = seq.alignment(model, params, begun, best, end)
         return {"greedy": first, "beam": best, "attention": alpha}
 
     def score(outputs: Any, batch: Mapping[str, np.ndarray]) -> dict[str, float]:
@@ -275,20 +255,26 @@ def more_on_long(results: Results) -> tuple[bool, str]:
     return gap["long"] > gap["short"], f"{told}, {gap['long']:.4g} on the longer half"
 
 
-def attention_map(coder: Coder, x: Sequence[int], y: Sequence[int], alpha: np.ndarray) -> Any:
+@functools.lru_cache(maxsize=2)
+def translated(arm: Arm) -> tuple[Any, Mapping[str, np.ndarray]]:
+    """The test set by an arm, once for figures and texts: (outputs, batch)."""
+    return arm.predict("test")
+
+
+def attention_map(coder: data.Coder, x: Sequence[int], y: Sequence[int], alpha: np.ndarray) -> Any:
     """Where the decoder looked: a row a token that it wrote, up to EOS."""
     from ngjax.report import figures as draw
 
     x = [int(i) for i in x if i != PAD]
-    end = coder.words.number[data.EOS]
+    end = coder.end
     rows = list(y).index(end) + 1 if end in y else len(y)
     read, wrote = ([_shown(coder.words.tokens[i]) for i in ids] for ids in (x, y[:rows]))
     return draw.heatmap(alpha[:rows, : len(x)], wrote, read, ylabel="written", xlabel="read")
 
 
 def _shown(token: str) -> str:
-    """A token as a label: the mark of a space is none, EOS is short."""
-    return "." if token == data.EOS else token.strip("▁") or "_"
+    """A token as a label: a space is seen where it stands alone."""
+    return token.strip("▁ ") or "␣"
 
 
 def figures(results: Results) -> Iterator[Picture]:
@@ -309,7 +295,7 @@ def figures(results: Results) -> Iterator[Picture]:
     for arm in results.values():
         if arm.config.attention == "none" or arm.predict is None:
             continue
-        outputs, batch = arm.predict("test")
+        outputs, batch = translated(arm)
         coder = prepare(arm.config).coder
         for n, row in enumerate(_spread(len(batch["row"]), SHOWN), 1):
             yield Picture(
@@ -337,18 +323,20 @@ def texts(results: Results) -> Iterator[Text]:
     for arm_name, arm in results.items():
         if arm.predict is None:
             continue
-        outputs, batch = arm.predict("test")
+        outputs, batch = translated(arm)
         made = prepare(arm.config)
         for row in _spread(len(batch["row"]), SAMPLES):
             source, target = made.texts[batch["row"][row]]
             lines.setdefault(row, [f"{'read':12}{source}", f"{'a person':12}{target}"])
             lines[row].append(f"{arm_name:12}{made.coder.decode(outputs['beam'][row])}")
     yield Text("Translations of the test set", "\n\n".join("\n".join(v) for v in lines.values()))
-    yield Text("Data", results.only and prepare(results.only.config).held.notes)
+    yield Text("Data", prepare(results.only.config).held.notes)
 
 
 def translate(learned: Learned, text: str) -> Answer:
     """The translation of the user's sentence, and where attention looked."""
+    from ngjax.report import figures as draw
+
     made = prepare(learned.config)
     x = made.coder.encode(text)
     outputs = learned.outputs(data.Split(x[None], x[None]))
@@ -356,15 +344,7 @@ def translate(learned: Learned, text: str) -> Answer:
     if learned.config.attention == "none":
         return Answer(lines)
     drawn = attention_map(made.coder, x, outputs["beam"][0], outputs["attention"][0])
-    return Answer(lines, {"attention.png": _png(drawn)})
-
-
-def _png(figure: Any) -> bytes:
-    from ngjax.report import figures as draw
-
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=draw.DPI)
-    return buffer.getvalue()
+    return Answer(lines, {"attention.png": draw.as_png(drawn)})
 
 
 EXPERIMENT = Experiment(
@@ -381,6 +361,7 @@ EXPERIMENT = Experiment(
         "data.dev=8",
         "width=8",
         "embedding=8",
+        "bidirectional=false",
         "bucket=72",
         "longest=72",
         "beam=2",

@@ -9,6 +9,7 @@ from ngjax.data.augment import (
 )
 from ngjax.data.byte_pairs import BytePairs, joined
 from ngjax.data.catalogue import entry, names
+from ngjax.data.coder import Coder
 from ngjax.data.dataset import Data, Dataset, Human, Split, changed
 from ngjax.data.embedded import photograph, photograph_names
 from ngjax.data.fetch import locate
@@ -37,6 +38,7 @@ __all__ = [
     "Augment",
     "BytePairs",
     "Corpus",
+    "Coder",
     "Data",
     "Dataset",
     "Human",

@@ -31,6 +31,13 @@ class Memory(NamedTuple):
     summary: Array  # [B, m]: the last state, of both directions
 
 
+class Begun(NamedTuple):
+    """Where a search starts."""
+
+    memory: Memory
+    s: Array  # [B, n]: s<0>
+
+
 class EncoderDecoder(nn.Module):
     """P(y | x) = prod_t P(y<t> | y<1>, ..., y<t-1>, x), by two GRUs (notes 5.2; Cho et al. 2014).
 
@@ -155,35 +162,42 @@ def shifted(y: Array, start: int) -> Array:
     return jnp.pad(y[:, :-1], ((0, 0), (1, 0)), constant_values=start)
 
 
-def greedy(model: EncoderDecoder, params: Params, x: Array, longest: int, end: int) -> Array:
-    """Translations by `ops.beam.greedy_search`, int32 [B, longest], of x [B, T_x]."""
-    memory, s = _begun(model, params, x)
-    step = _step(model, params, memory)
-    return greedy_search(step, s, len(x), longest, start=end, end=end)
+def begin(model: EncoderDecoder, params: Params, x: Array) -> Begun:
+    """Read x [B, T_x]: what a search starts from."""
+
+    def begun(model: EncoderDecoder, x: Array) -> Begun:
+        memory = model.encode(x)
+        return Begun(memory, model.start(memory))
+
+    return model.apply({"params": params}, x, method=begun)
+
+
+def greedy(model: EncoderDecoder, params: Params, begun: Begun, longest: int, end: int) -> Array:
+    """Translations by `ops.beam.greedy_search`, int32 [B, longest]."""
+    step = _step(model, params, begun.memory)
+    return greedy_search(step, begun.s, len(begun.s), longest, start=end, end=end)
 
 
 def beam(
     model: EncoderDecoder,
     params: Params,
-    x: Array,
+    begun: Begun,
     width: int,
     longest: int,
     end: int,
     alpha: float = 1.0,
 ) -> Found:
     """The `width` best translations by `ops.beam.beam_search`, ids [B, width, longest]."""
-    memory, s = _begun(model, params, x)
-    each = jax.tree.map(lambda leaf: jnp.repeat(leaf, width, axis=0), memory)  # [B K, ...]
-    step = _step(model, params, each)
-    return beam_search(step, s, len(x), width, longest, start=end, end=end, alpha=alpha)
+    each = jax.tree.map(lambda leaf: jnp.repeat(leaf, width, axis=0), begun.memory)  # [B K, ...]
+    step, B = _step(model, params, each), len(begun.s)
+    return beam_search(step, begun.s, B, width, longest, start=end, end=end, alpha=alpha)
 
 
-def _begun(model: EncoderDecoder, params: Params, x: Array) -> tuple[Memory, Array]:
-    def begun(model: EncoderDecoder, x: Array) -> tuple[Memory, Array]:
-        memory = model.encode(x)
-        return memory, model.start(memory)
-
-    return model.apply({"params": params}, x, method=begun)
+def alignment(model: EncoderDecoder, params: Params, begun: Begun, ids: Array, end: int) -> Array:
+    """Where the decoder looks as it writes ids [B, T_y]: alpha [B, T_y, T_x]."""
+    return model.apply({"params": params}, *begun, shifted(ids, end), method=EncoderDecoder.decode)[
+        1
+    ][1]
 
 
 def _step(model: EncoderDecoder, params: Params, memory: Memory) -> Step:

@@ -1,23 +1,37 @@
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ngjax.models.encoder_decoder import PAD, EncoderDecoder, beam, greedy, shifted
+from ngjax.models.encoder_decoder import (
+    PAD,
+    EncoderDecoder,
+    alignment,
+    beam,
+    begin,
+    greedy,
+    shifted,
+)
 from ngjax.ops.dropout import Dropout
 from ngjax.types import UserError
 
-V, N, D, END = 9, 4, 3, 1
+V, N, D, END, LONGEST = 9, 4, 3, 1, 6
 X = np.array([[4, 3, 8, 2, END], [5, END, PAD, PAD, PAD], [6, 7, 2, END, PAD]], np.int32)
 Y = np.array([[3, 5, END], [7, 8, 2], [END, PAD, PAD]], np.int32)
 ARMS = ("general", "none")
 
 
+quickly = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+
+
+@functools.cache
 def made(attention, **keywords):
     model = EncoderDecoder(V, attention, N, D, **keywords)
-    params = model.init(jax.random.key(0), X, shifted(Y, END))["params"]
+    params = quickly(model.init)(jax.random.key(0), X, shifted(Y, END))["params"]
     return model, jax.tree.map(
         lambda leaf: leaf + 0.3 * jnp.sin(jnp.arange(leaf.size).reshape(leaf.shape)), params
     )  # biases are not zero
@@ -61,65 +75,76 @@ def by_hand(p, attention, x, before):
     return np.array(logits), np.array(alphas)
 
 
+def alone(row):
+    """A sentence without its padding."""
+    return X[row][X[row] != PAD]
+
+
 @pytest.mark.parametrize("attention", ARMS)
-def test_is_the_equations_written_out(attention):
+def test_is_the_equations_written_out_whatever_the_padding(attention):
     model, params = made(attention)
-    logits, alpha = model.apply({"params": params}, X, shifted(Y, END))
-    for row, length in enumerate((5, 2, 4)):
-        want = by_hand(params, attention, X[row, :length], np.array([END, *Y[row, :2]]))
+    logits, alpha = quickly(model.apply)({"params": params}, X, shifted(Y, END))
+    for row in range(len(X)):
+        want = by_hand(params, attention, alone(row), np.array([END, *Y[row, :2]]))
+        length = len(alone(row))
         np.testing.assert_allclose(logits[row], want[0], rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(alpha[row, :, :length], want[1], rtol=1e-4, atol=1e-5)
+        assert not np.asarray(alpha[row, :, length:]).any()
 
 
 @pytest.mark.parametrize("attention", ARMS)
-def test_padding_changes_nothing(attention):
+def test_searches_find_what_the_equations_say_whatever_the_padding(attention):
     model, params = made(attention)
-    wide = np.pad(X, ((0, 0), (0, 6)))
-    later = np.pad(Y, ((0, 0), (0, 2)))
 
-    @jax.jit
-    def all_of(x, y):
+    @quickly
+    def searched(x):
+        begun = begin(model, params, x)
+        found = beam(model, params, begun, 3, LONGEST, END)
+        looked = alignment(model, params, begun, found.ids[:, 0], END)
+        return greedy(model, params, begun, LONGEST, END), found, looked
+
+    first, found, looked = searched(X)
+    for row in range(len(X)):
+        written = []
+        while len(written) < LONGEST and END not in written:
+            logits, _ = by_hand(params, attention, alone(row), np.array([END, *written]))
+            written.append(int(logits[-1].argmax()))
+        assert [*first[row]] == written + [END] * (LONGEST - len(written))
+        for k in range(3):
+            ids = [int(i) for i in found.ids[row, k]]
+            ids = ids[: (*ids, END).index(END) + 1][:LONGEST]
+            logits, alpha = by_hand(params, attention, alone(row), np.array([END, *ids[:-1]]))
+            log_p = logits[range(len(ids)), ids] - np.log(np.exp(logits).sum(1))
+            assert found.log_p[row, k] == pytest.approx(log_p.sum(), rel=1e-4)
+            assert found.score[row, k] == pytest.approx(log_p.mean(), rel=1e-4)
+            if k == 0:
+                np.testing.assert_allclose(
+                    looked[row, : len(ids), : len(alone(row))], alpha, atol=1e-5
+                )
+
+
+def test_padding_changes_no_gradient():
+    model, params = made("general")
+
+    @quickly
+    def gradient(x, y):
         def total(params):
-            logits, alpha = model.apply({"params": params}, x, shifted(y, END))
-            mask = (y != PAD)[..., None]
-            return jnp.sum(jnp.where(mask, jnp.sin(logits), 0)), (logits, alpha)
+            logits = model.apply({"params": params}, x, shifted(y, END))[0]
+            return jnp.sum(jnp.where((y != PAD)[..., None], jnp.sin(logits), 0))
 
-        (_, told), gradient = jax.value_and_grad(total, has_aux=True)(params)
-        found = beam(model, params, x, 3, 6, END)
-        return told, gradient, greedy(model, params, x, 6, END), found
+        return jax.grad(total)(params)
 
-    (logits, alpha), gradient, first, found = all_of(X, Y)
-    (logits_2, alpha_2), gradient_2, first_2, found_2 = all_of(wide, later)
-    np.testing.assert_allclose(logits_2[:, :3], logits, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(alpha_2[:, :3, :5], alpha, rtol=1e-5, atol=1e-6)
-    assert not np.asarray(alpha_2[:, :, 5:]).any() and not np.asarray(alpha[1, :, 2:]).any()
-    for one, two in zip(jax.tree.leaves(gradient), jax.tree.leaves(gradient_2), strict=True):
+    before = gradient(X, Y)
+    after = gradient(np.pad(X, ((0, 0), (0, 6))), np.pad(Y, ((0, 0), (0, 2))))
+    for one, two in zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True):
         np.testing.assert_allclose(two, one, rtol=1e-4, atol=1e-5)
-    np.testing.assert_array_equal(first_2, first)
-    np.testing.assert_array_equal(found_2.ids, found.ids)
-    np.testing.assert_allclose(found_2.score, found.score, rtol=1e-5)
-    np.testing.assert_array_equal(beam(model, params, X, 1, 6, END).ids[:, 0], first)
-    for row, length in enumerate((5, 2, 4)):  # alone as among others
-        alone = greedy(model, params, X[row : row + 1, :length], 6, END)
-        np.testing.assert_array_equal(alone[0], first[row])
-
-
-@pytest.mark.parametrize("attention", ARMS)
-def test_a_beam_scores_as_the_known_output_does(attention):
-    model, params = made(attention)
-    found = beam(model, params, X, 3, 6, END)
-    for k in range(3):
-        ids = found.ids[:, k]
-        log_p = jax.nn.log_softmax(model.apply({"params": params}, X, shifted(ids, END))[0])
-        each = np.take_along_axis(np.asarray(log_p), np.asarray(ids)[..., None], axis=2)[..., 0]
-        ended = np.cumsum(np.asarray(ids) == END, axis=1) - (np.asarray(ids) == END) > 0
-        np.testing.assert_allclose(found.log_p[:, k], (each * ~ended).sum(1), rtol=1e-4)
 
 
 @pytest.mark.parametrize("bidirectional", [True, False])
 @pytest.mark.parametrize("attention", ARMS)
 def test_parameters_are_counted(attention, bidirectional):
-    _, params = made(attention, bidirectional=bidirectional)
+    model = EncoderDecoder(V, attention, N, D, bidirectional)
+    params = jax.eval_shape(model.init, jax.random.key(0), X, shifted(Y, END))["params"]
     m = 2 * N if bidirectional else N
     count = 2 * V * D + V  # word vectors, of which the softmax uses one table; its bias
     count += (m // N) * 3 * N * (N + D + 1) + N * (m + 1)  # encoder, s<0>
@@ -131,16 +156,19 @@ def test_parameters_are_counted(attention, bidirectional):
 def test_dropout_hangs_on_the_slot_and_not_on_the_width():
     model, params = made("general")
 
-    def logits(x, slot, rate=0.5):
-        dropout = Dropout(jax.random.key(3), jnp.asarray(slot), rate)
-        return model.apply({"params": params}, x, shifted(Y[: len(x)], END), dropout)[0]
+    @quickly
+    def logits(x, slot, rate):
+        dropout = Dropout(jax.random.key(3), slot, rate)
+        before = shifted(Y[: len(x)], END)
+        plain = model.apply({"params": params}, x, before)[0]
+        return model.apply({"params": params}, x, before, dropout)[0], plain
 
-    both = logits(X, [0, 1, 2])
-    np.testing.assert_allclose(logits(np.pad(X, ((0, 0), (0, 4))), [0, 1, 2]), both, atol=1e-5)
-    np.testing.assert_allclose(logits(X[:1], [0]), both[:1], atol=1e-5)
-    assert np.abs(logits(X, [3, 4, 5]) - both).max() > 0.01
-    plain = model.apply({"params": params}, X, shifted(Y, END))[0]
-    np.testing.assert_allclose(logits(X, [0, 1, 2], 0.0), plain, atol=1e-6)
+    slots = np.arange(3)
+    both, plain = logits(X, slots, 0.5)
+    wide = np.pad(X, ((0, 0), (0, 4)))
+    np.testing.assert_allclose(logits(wide, slots, 0.5)[0], both, atol=1e-5)
+    np.testing.assert_allclose(logits(X, slots, 0.0)[0], plain, atol=1e-6)
+    assert np.abs(logits(X, slots + 3, 0.5)[0] - both).max() > 0.01
 
 
 def test_an_unknown_attention_is_refused():

@@ -119,7 +119,7 @@ def as_png(figure: Figure, dpi: int = DPI) -> bytes:
 
 
 def save(figure: Figure, path: str | os.PathLike[str], dpi: int = DPI) -> Path:
-    """Write a PNG, whole or not at all; the same figure gives the same bytes.
+    """Write a figure as a PNG, whole or not at all.
 
     Returns:
         The path.
