@@ -49,7 +49,7 @@ from ngjax.types import Array, Aux, Batch, Context, Params, Source, Sum, Task, U
 
 READ = (  # what the clips hang on
     *("speaker", "words", "seconds", "pause_from", "pause_to", "clips", "data"),
-    *("window", "hop", "bands", "stack"),
+    *("window", "hop", "bands", "floor", "stack"),
 )
 LEAST = 1e-3  # probability below which the beam passes a symbol over
 ENOUGH = 0.1  # share of wrong words below which a transcript is one
@@ -70,6 +70,7 @@ class Config:
     window: float = 0.025  # seconds of a frame
     hop: float = 0.01  # seconds from one frame to the next
     bands: int = 40  # M, mel bands
+    floor: float = 0.0  # nats below a clip's loudest place that quiet is raised to; 0: not raised
     words: int = 4  # N, words of a clip at most
     seconds: float = 3.2  # that a clip lasts at most
     pause_from: float = 0.03  # seconds of quiet before, between and behind words, at least
@@ -96,7 +97,7 @@ class Config:
         for name in ("dropout", "speed", "pitch"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name}: must be in [0, 1), got {getattr(self, name)}")
-        for name in ("mask_frames", "mask_bands"):
+        for name in ("mask_frames", "mask_bands", "floor"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: must be 0 or more, got {getattr(self, name)}")
         if not 1 / RATE <= self.hop <= self.window <= self.pause_to:
@@ -136,7 +137,7 @@ def _heard(config: Config) -> Heard:
     for name, made in joined.items():
         x, length = data.padded(clips.features([c.wave for c in made], cut(config)), frames(config))
         targets, _ = data.padded([np.int32(c.words) + 1 for c in made], config.words)
-        x = np.asarray(jax.jit(normalised)(x, length))
+        x = np.asarray(jax.jit(normalised, static_argnums=2)(x, length, config.floor))
         constants[name] = {"inputs": x, "length": length, "targets": targets}
     sizes = ", ".join(f"{len(part.waves):,} {name}" for name, part in parts.items())
     who = f"{config.speaker} in test alone" if config.speaker else "all speakers in all parts"
@@ -178,8 +179,8 @@ def rooms(config: Config) -> tuple[int, ...]:
 def training(config: Config, held: Heard) -> Source:
     """Clips drawn on the device."""
     pause = tuple(round(p / config.hop) for p in (config.pause_from, config.pause_to))
-    hidden = (config.mask_frames, config.mask_bands)
-    how = clip_sources.Drawn(rooms(config), pause, config.speed, config.pitch, *hidden)
+    changes = (config.speed, config.pitch, config.mask_frames, config.mask_bands)
+    how = clip_sources.Drawn(rooms(config), pause, *changes, config.floor)
     return clip_sources.drawn(held.parts["train"], how)
 
 
@@ -358,8 +359,10 @@ def predict(learned: Learned, source: str) -> Answer:
         raise UserError(f"--input={source}: shorter than {config.window:g} s, nothing to hear")
     held = heard(config)
     x = clips.features([wave], cut(config))[0]  # [F, M]
-    given = np.asarray(normalised(jnp.asarray(x), jnp.asarray(len(x))))[None]  # [1, F, M]
-    (row,) = answers(learned.outputs(data.Split(given, np.zeros((1, 1), np.int32))))
+    given = normalised(jnp.asarray(x), jnp.asarray(len(x)), config.floor)
+    (row,) = answers(
+        learned.outputs(data.Split(np.asarray(given)[None], np.zeros((1, 1), np.int32)))
+    )
     text = spelt(held, said(config, row))
     seen = draw.Heard(x, np.exp(row), len(x) * config.hop, f"{path.name}: {text}")
     figure = draw.transcripts([seen], held.words, centres(config.bands, RATE))
