@@ -8,6 +8,7 @@ from ngjax.data.augment import (
     shift_and_flip,
 )
 from ngjax.data.catalogue import entry, names
+from ngjax.data.coded import Coded, coded
 from ngjax.data.dataset import Data, Dataset, Human, Split, changed
 from ngjax.data.embedded import photograph, photograph_names
 from ngjax.data.fetch import locate
@@ -30,6 +31,7 @@ __all__ = [
     "SUFFIXES",
     "UNK",
     "Augment",
+    "Coded",
     "Data",
     "Dataset",
     "Human",
@@ -39,6 +41,7 @@ __all__ = [
     "augmentation",
     "by_length",
     "changed",
+    "coded",
     "constants",
     "crop_and_flip",
     "entry",
