@@ -57,13 +57,13 @@ class Config:
     network: Literal["mlp", "cnn", "gru"] = "cnn"  # what reads the letters
     members: int = 10  # networks that are averaged; each starts elsewhere
     width: int = 16  # mlp: hidden units; cnn: filters; gru: units of a direction
-    window: int = 6  # cnn: letters that a filter sees
+    window: int = 8  # cnn: letters that a filter sees
     stretch: int = 4  # cnn: places of which the best is kept
     folds: int = 0  # parts that are left out by turns; 0: as many as sequences, leave one out
-    together: int = 0  # folds computed side by side; 0: all
+    together: int = 8  # folds computed side by side; 0: all, for accelerators
     data: data.Data = data.Data(name="drawn_promoters")
-    optimizer: optim.Optimizer = optim.Optimizer(rule="adam", learning_rate=5e-3, weight_decay=0.5)
-    run: Run = Run(steps=200, batch_size=0, evaluate_every=200)
+    optimizer: optim.Optimizer = optim.Optimizer(rule="adam", learning_rate=1e-2, weight_decay=0.5)
+    run: Run = Run(steps=100, batch_size=0, evaluate_every=100)
 
     def __post_init__(self) -> None:
         """Refuse what no network can be."""

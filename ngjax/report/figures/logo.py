@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,6 +51,7 @@ def logos(
                 ha="center",
                 va="bottom",
             )
+    axes[0].set(ylim=_reach(panels.values()))  # of all, for they share it
     for ax in axes[len(panels) :]:
         ax.remove()
     for ax in axes[: len(panels) : columns]:
@@ -84,8 +85,13 @@ def _stack(ax: Axes, weights: np.ndarray, letters: str, first: int) -> None:
             hue = PALETTE[k % len(PALETTE)]
             ax.add_patch(PathPatch(place.transform_path(outlines[k]), color=hue, linewidth=0))
     ax.axhline(0, color=INK, linewidth=0.6)
+    ax.set(xlim=(first - 0.6, first + len(weights) - 0.4))
+
+
+def _reach(panels: Iterable[Any]) -> tuple[float, float]:
+    """Heights that hold every stack of all panels."""
+    weights = np.concatenate([np.asarray(panel, np.float64) for panel in panels])
     high = np.where(weights > 0, weights, 0).sum(axis=1).max(initial=0.0)
     low = np.where(weights < 0, weights, 0).sum(axis=1).min(initial=0.0)
-    span = (high - low) or 1.0
-    ax.set(xlim=(first - 0.6, first + len(weights) - 0.4))
-    ax.set(ylim=(low - 0.04 * span if low else 0.0, high + 0.04 * span))
+    room = 0.04 * ((high - low) or 1.0)
+    return (low - room if low else 0.0), high + room
