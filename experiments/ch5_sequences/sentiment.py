@@ -20,7 +20,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -41,10 +40,11 @@ from ngjax.ops.dropout import Dropout
 from ngjax.train.settings import Run
 from ngjax.types import Array, Aux, Batch, Context, Params, Sum, Task, UserError
 
-TOLD = 6  # mistakes and words of a class that the report tells
+TOLD = 6  # mistakes and pairs of words that the report tells
+PULLS = 8  # words to either side of a chart
 KEPT = 8  # arms whose answers are held while a report is written
 OFTEN = 5  # times a word must occur in training for its pull to be told
-RECURRENT = ("gru", "lstm", "bidirectional-max", "bidirectional-mean")
+RECURRENT = ("gru", "lstm", "bidirectional")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,72 +89,37 @@ class Config:
 
 
 class Held(NamedTuple):
-    """The sentences as numbers."""
+    """The set of a config; with folds, all its parts are one, "all"."""
 
-    words: data.Vocabulary  # all words of set and file; its size is the number of padding
-    sentences: Mapping[str, tuple[tuple[str, ...], ...]]  # part -> its sentences
-    arrays: Mapping[str, Mapping[str, np.ndarray]]  # part -> inputs int32 [m, T], targets [m]
-    number: np.ndarray  # [V + 1] or, by fold, [F, V + 1]: word -> its row of E
-    rows: int  # of E; the last one is that of all other words
-    vectors: np.ndarray | None  # E as the file has it, [rows, D]
+    coded: data.Coded
+    sentences: Mapping[str, Sequence[tuple[str, ...]]]  # part -> its sentences
+    targets: Mapping[str, np.ndarray]  # part -> int32 [m]
     dealt: cross_validation.Folds | None
     classes: tuple[str, ...]
     notes: str
 
 
 def held(config: Config) -> Held:
-    """The set of a config; with folds, all its parts are one, "all"."""
+    """Read it."""
     return _held(config.data, config.vectors, config.most, config.least, config.folds)
 
 
 @functools.lru_cache(maxsize=2)
 def _held(which: data.Data, vectors: str, most: int, least: int, folds: int) -> Held:
-    found = data.load(which, kinds=("sentences",))
-    parts = {n: s for n in ("train", "dev", "test") if len(s := getattr(found, n))}
+    found, dealt, tables = data.load(which, kinds=("sentences",)), None, None
+    parts = {n: part for n in ("train", "dev", "test") if len(part := getattr(found, n))}
     sentences = {name: part.inputs for name, part in parts.items()}
     targets = {name: part.targets for name, part in parts.items()}
     if folds:
-        sentences = {"all": tuple(s for part in sentences.values() for s in part)}
+        sentences = {"all": [words for part in sentences.values() for words in part]}
         targets = {"all": np.concatenate(list(targets.values()))}
-    brought, E = data.read_vectors(Path(vectors), most) if vectors else ((), None)
-    tokens = [word for part in sentences.values() for words in part for word in words]
-    words = data.Vocabulary.of_words([*tokens, *brought], special=(data.UNK,))
-    longest = max(len(s) for part in sentences.values() for s in part)
-    arrays = {
-        name: {"inputs": encoded(words, part, longest), "targets": targets[name]}
-        for name, part in sentences.items()
-    }
-    dealt = None
-    if folds:
         dealt = cross_validation.folds(targets["all"], folds, which.split_seed)
-        length = np.array([len(s) for s in sentences["all"]])
+        length = np.array([len(words) for words in sentences["all"]])
         by_length = np.argsort(length[dealt.train], axis=1, kind="stable")  # [F, n]
-        dealt = dealt._replace(train=np.take_along_axis(dealt.train, by_length, axis=1))
-    if vectors:
-        place = {word: row for row, word in reversed(list(enumerate(brought)))}
-        number = np.array([place.get(word, len(brought)) for word in (*words.tokens, "")])
-        number[-1], E = len(brought), np.concatenate([E, np.zeros_like(E[:1])])
-    else:
-        inputs = arrays["all" if folds else "train"]["inputs"]
-        seen = inputs[dealt.train] if dealt else inputs[None]  # [F, n, T]
-        number = np.stack([numbered(rows, len(words), least) for rows in seen])  # [F, V + 1]
-        number = np.where(number < 0, number.max() + 1, number)
-        number = number if dealt else number[0]
-    rows = int(number.max()) + 1
-    number = np.int32(number)
-    return Held(words, sentences, arrays, number, rows, E, dealt, found.classes, found.notes)
-
-
-def numbered(inputs: np.ndarray, padding: int, least: int) -> np.ndarray:
-    """Word -> its row, int [V + 1], of those that occur `least` times; of all others -1."""
-    counts = np.bincount(inputs.ravel(), minlength=padding + 1)
-    known = (counts >= least) & (np.arange(padding + 1) < padding)
-    return np.where(known, np.cumsum(known) - 1, -1)
-
-
-def encoded(words: data.Vocabulary, sentences: Sequence[Sequence[str]], width: int) -> np.ndarray:
-    """Sentences as numbers of words, int32 [m, T], the size of the vocabulary behind the end."""
-    return data.padded([words.encode(s) for s in sentences], width, len(words))[0]
+        tables = np.take_along_axis(dealt.train, by_length, axis=1)
+        dealt = dealt._replace(train=tables)  # in every fold a place has about the same length
+    coded = data.coded(sentences, least=least, folds=tables, vectors=vectors, most=most)
+    return Held(coded, sentences, targets, dealt, found.classes, found.notes)
 
 
 def network(config: Config, classes: int) -> nn.Module:
@@ -168,35 +133,35 @@ def network(config: Config, classes: int) -> nn.Module:
 
 def build(config: Config) -> Task:
     """The Task."""
-    found = held(config)
-    model, padding = network(config, len(found.classes)), len(found.words)
-    frozen = found.vectors is not None and not config.tune
-    D = config.embedding if found.vectors is None else found.vectors.shape[1]
+    found, coded, dealt = held(config), held(config).coded, held(config).dealt
+    model, padding = network(config, len(found.classes)), len(coded.words)
+    frozen = coded.vectors is not None and not config.tune
+    D = config.embedding if coded.vectors is None else coded.vectors.shape[1]
 
     def init(key: Array) -> tuple[Params, Any]:
         first, second = jax.random.split(key)
         params = dict(model.init(first, jnp.zeros((1, 1, D)), jnp.ones((1, 1)))["params"])
-        if found.vectors is None:
-            E = config.scale * jax.random.normal(second, (found.rows, D))
+        if coded.vectors is None:
+            E = config.scale * jax.random.normal(second, (coded.rows, D))
             params["E"] = E.at[-1].set(0)  # where training has no unknown word it stays neutral
         elif not frozen:
-            params["E"] = jnp.asarray(found.vectors)
+            params["E"] = jnp.asarray(coded.vectors)
         return params, {}
 
     def logits(params: Params, batch: Batch, context: Context) -> Array:
-        inputs, held_ = batch["inputs"], context.constants
-        E = held_["E"] if frozen else params["E"]
+        inputs, constants = batch["inputs"], context.constants
+        E = constants["E"] if frozen else params["E"]
         inner = {name: leaf for name, leaf in params.items() if name != "E"}
-        dropout = dropout_words = None
-        if context.train and config.dropout:
-            dropout = Dropout(context.key, batch["slot"], context.hyper["dropout"])
-        if context.train and config.dropout_words:
-            dropout_words = Dropout(context.key, batch["slot"], context.hyper["dropout_words"])
+
+        def dropout(name: str) -> Dropout | None:
+            if not (context.train and getattr(config, name)):
+                return None
+            return Dropout(context.key, batch["slot"], context.hyper[name])
 
         def answers(inputs: Array) -> Array:
-            e = E[held_["number"][inputs]]  # [B, T, D]
-            e = e if dropout_words is None else dropout_words(0, e)
-            return model.apply({"params": inner}, e, inputs < padding, dropout)[0]  # [B, K]
+            e = E[constants["row"][inputs]]  # [B, T, D]
+            e = dropout("dropout_words")(0, e) if dropout("dropout_words") else e
+            return model.apply({"params": inner}, e, inputs < padding, dropout("dropout"))[0]
 
         length = (inputs < padding).sum(axis=1)
         return in_bucket(answers, widths_for(inputs.shape[1], config.shortest), length, inputs)
@@ -206,36 +171,31 @@ def build(config: Config) -> Task:
         cost, told = supervised.classify(z, batch["targets"], batch["mask"])
         return cost, Aux(extra, told)
 
-    def source(name: str) -> Any:
-        part = found.arrays[name]
-        return data.resident(data.Split(part["inputs"], part["targets"]), prefix=name)
-
-    constants: dict[str, Any] = {**found.arrays, "number": found.number}
-    first = "train" if found.dealt is None else "all"
-    length = (found.arrays[first]["inputs"] < padding).sum(axis=1)
-    if found.dealt:
-        length = length[found.dealt.train[0]]  # in every fold a place has about this length
+    splits = {name: data.Split(coded.inputs[name], found.targets[name]) for name in coded.inputs}
+    sources = {name: data.resident(split, prefix=name) for name, split in splits.items()}
+    first = next(iter(sources))  # "train" or, with folds, "all"
+    length = (coded.inputs[first] < padding).sum(axis=1)
+    order = data.by_length(length if dealt is None else length[dealt.train[0]])
+    arrays = {name: {"inputs": s.inputs, "targets": s.targets} for name, s in splits.items()}
+    rates = {name: getattr(config, name) for name in ("dropout", "dropout_words")}
     task = Task(
         init=init,
         loss=loss,
         tx=optim.make(config.optimizer),
-        hyper=optim.hyper(config.optimizer)
-        | {"dropout": config.dropout, "dropout_words": config.dropout_words},
-        train=dataclasses.replace(source(first), order=data.by_length(length)),
-        evals={name: source(name) for name in ("dev", "test") if name in found.arrays},
-        constants=constants | ({"E": found.vectors} if frozen else {}),
+        hyper=optim.hyper(config.optimizer) | rates,
+        train=dataclasses.replace(sources.pop(first), order=order),
+        evals=sources,
+        constants={**arrays, "row": coded.row} | ({"E": coded.vectors} if frozen else {}),
         predict=lambda params, extra, batch, context: logits(params, batch, context),
     )
-    if not found.dealt:
-        return task
-    own = {"number": found.number} if found.number.ndim == 2 else {}
-    return cross_validation.cross_validated(task, found.dealt, own)
+    own = {"row": coded.row} if coded.row.ndim == 2 else {}  # of each fold
+    return cross_validation.cross_validated(task, dealt, own, together=1) if dealt else task
 
 
 class Judged(NamedTuple):
     """Test sentences and what an arm thinks of them."""
 
-    sentences: tuple[tuple[str, ...], ...]
+    sentences: Sequence[tuple[str, ...]]
     targets: np.ndarray  # [m]
     shares: np.ndarray  # [m, K] probabilities
 
@@ -252,7 +212,7 @@ def judged(arm: Arm) -> Judged:
     z = np.float64(arm.predict("test")[0])
     name = "all" if found.dealt else "test"
     z = found.dealt.gathered(z) if found.dealt else z
-    return Judged(found.sentences[name], found.arrays[name]["targets"], softmax(z, axis=1))
+    return Judged(found.sentences[name], found.targets[name], softmax(z, axis=1))
 
 
 class Read(NamedTuple):
@@ -266,13 +226,10 @@ class Read(NamedTuple):
 @functools.lru_cache(maxsize=KEPT)
 def read(arm: Arm) -> Read:
     """Ask an arm; with folds, the mean of all networks answers."""
-    found = held(arm.config)
-    padding, part = len(found.words), next(iter(found.arrays.values()))["inputs"]
-    counts = np.bincount(part.ravel(), minlength=padding + 1)[:padding]
-    often = np.flatnonzero(counts >= min(OFTEN, np.sort(counts)[-2 * TOLD :].min()))
-    words = tuple(w for w in (found.words.tokens[k] for k in often) if w != data.UNK)
+    coded = held(arm.config).coded
+    words = coded.frequent(OFTEN)
     prefixes = [written.LACKING[:t] for t in range(1, len(written.LACKING) + 1)]
-    inputs = encoded(found.words, [*([w] for w in words), *prefixes], part.shape[1])
+    inputs = coded.encode([*([w] for w in words), *prefixes])
 
     @jax.jit
     def logits(params: Params, constants: Any, inputs: Array) -> Array:
@@ -284,14 +241,10 @@ def read(arm: Arm) -> Read:
     return Read(words, pull, softmax(z[rows:], axis=1))
 
 
-def written_only(results: Results) -> None:
-    """Raises NotAsked for other sets than the default one."""
-    if results.only.config.data.name != "written_reviews":
-        raise NotAsked("the sentences are not of written_reviews")
-
-
 def by_kind(arm: Arm) -> dict[str, float]:
     """Kind of a written review -> share of test sentences judged right."""
+    if arm.config.data.name != "written_reviews":
+        raise NotAsked("the sentences are not of written_reviews")
     told = judged(arm)
     kinds = np.array([written.kind_of(words) for words in told.sentences])
     present = [kind for kind in written.KINDS if (kinds == kind).any()]
@@ -300,17 +253,17 @@ def by_kind(arm: Arm) -> dict[str, float]:
 
 def order_matters(results: Results) -> tuple[bool, str]:
     """Notes 5.8: an average of vectors forgets the order of words; recurrent networks do not."""
-    written_only(results)
     found = {name: by_kind(results[name]) for name in ("bag", *RECURRENT)}
     share = {name: kinds.get("contrast", 0.0) for name, kinds in found.items()}
     told = ", ".join(f"{name} {value:.1%}" for name, value in share.items())
-    held_ = share["bag"] < 0.65 and min(share[name] for name in RECURRENT) > 0.9
-    return held_, f"of sentences with a good and a bad half: {told}"
+    holds = share["bag"] < 0.65 and min(share[name] for name in RECURRENT) > 0.9
+    return holds, f"of sentences with a good and a bad half: {told}"
 
 
 def lacking_in_good(results: Results) -> tuple[bool, str]:
     """Course, 5.8: "completely lacking in good taste, good service, ..." fools a bag of words."""
-    written_only(results)
+    if results.only.config.data.name != "written_reviews":
+        raise NotAsked("the reviews are of something else")
     good = {name: read(results[name]).forming[-1, 1] for name in ("bag", *RECURRENT)}
     told = ", ".join(f"{name} {value:.2f}" for name, value in good.items())
     return good["bag"] > 0.5 > max(good[name] for name in RECURRENT), f"P(good): {told}"
@@ -322,7 +275,15 @@ def kim(results: Results) -> tuple[bool, str]:
     if config.data.name != "rt_polarity" or config.folds != 10 or config.vectors:
         raise NotAsked("needs --data.name=rt_polarity --folds=10, without --vectors")
     found = results["cnn"]["test/accuracy"]
-    return found >= 0.76, f"{found:.2%} of all sentences, each by the network that left it out"
+    return found >= 0.76, f"{found:.2%} of all sentences; {by_fold(results['cnn'])}"
+
+
+def by_fold(arm: Arm) -> str:
+    """Accuracy of the folds, in words."""
+    dealt, right = held(arm.config).dealt, judged(arm).right
+    each = np.array([right[dealt.fold == f].mean() for f in range(dealt.count)])
+    told = f"mean {each.mean():.2%}, deviation {each.std(ddof=1):.2%}"
+    return f"{dealt.count} folds, {told}, {each.min():.2%} to {each.max():.2%}"
 
 
 def figures(results: Results) -> Iterator[Picture]:
@@ -332,22 +293,16 @@ def figures(results: Results) -> Iterator[Picture]:
     first, names = results.only, list(results)
     score = {name: arm["test/accuracy"] for name, arm in results.items()}
     spread = {name: arm.spread("test/accuracy") for name, arm in results.items()}
-    yield Picture(
-        "accuracy",
-        "Share of test sentences judged right.",
-        draw.bars(score, spread, xlabel="accuracy", best=max(score, key=score.get)),
-    )
+    chart = draw.bars(score, spread, xlabel="accuracy", best=max(score, key=score.get))
+    yield Picture("accuracy", "Share of test sentences judged right.", chart)
     classes = held(first.config).classes
     if first.config.data.name == "written_reviews":
         kinds = {name: by_kind(arm) for name, arm in results.items()}
-        columns = list(kinds[first.name])
+        share = {f"{k}, {n}": kinds[n][k] for k in kinds[first.name] for n in names}
         yield Picture(
             "kinds",
             "Share judged right by kind of sentence: where order decides, a bag of words guesses.",
-            draw.bars(
-                {f"{kind}, {name}": kinds[name][kind] for kind in columns for name in names},
-                xlabel="accuracy",
-            ),
+            draw.bars(share, xlabel="accuracy"),
         )
         good = [read(arm).forming[:, 1] for arm in results.values()]
         yield Picture(
@@ -358,7 +313,7 @@ def figures(results: Results) -> Iterator[Picture]:
     if len(classes) == 2:
         words, z, _ = read(first)
         order = np.argsort(z[:, 1])
-        told = [*order[::-1][: 2 * TOLD], *order[: 2 * TOLD][::-1]]
+        told = [*order[::-1][:PULLS], *order[:PULLS][::-1]]
         yield Picture(
             "pulls",
             f"Words that pull arm {first.name} most, each read alone: towards {classes[1]} to the "
@@ -366,8 +321,7 @@ def figures(results: Results) -> Iterator[Picture]:
             draw.bars({words[k]: z[k, 1] - z[k, 0] for k in told}, xlabel="difference of logits"),
         )
     else:
-        told = judged(first)
-        matrix = np.zeros((len(classes), len(classes)), int)
+        told, matrix = judged(first), np.zeros((len(classes), len(classes)), int)
         np.add.at(matrix, (told.targets, told.shares.argmax(axis=1)), 1)
         yield Picture("confusion", f"Arm {first.name} on test.", draw.confusion(matrix, classes))
 
@@ -377,42 +331,40 @@ def texts(results: Results) -> Iterator[Text]:
     found = held(results.only.config)
     for name, arm in results.items():
         words, z, _ = read(arm)
+        order = np.argsort(-z, axis=0)[: 2 * TOLD].T  # [K, words]
         rows = [
-            f"{k:10}{'  '.join(words[w] for w in np.argsort(-z[:, place])[: 2 * TOLD])}"
-            for place, k in enumerate(found.classes)
+            f"{k:10}{'  '.join(words[w] for w in best)}"
+            for k, best in zip(found.classes, order, strict=True)
         ]
         yield Text(f"Arm {name}: words that alone pull most", "\n".join(rows))
         told = judged(arm)
         wrong = np.flatnonzero(~told.right)
-        surest = wrong[np.argsort(-told.shares[wrong].max(axis=1), kind="stable")][:TOLD]
+        sure, taken = told.shares.max(axis=1), told.shares.argmax(axis=1)
         rows = [
-            f"{found.classes[told.targets[i]]:>9} taken for "
-            f"{found.classes[told.shares[i].argmax()]} ({told.shares[i].max():.2f}): "
-            f"{' '.join(told.sentences[i])}"
-            for i in surest
+            f"{found.classes[told.targets[i]]:>9} taken for {found.classes[taken[i]]} "
+            f"({sure[i]:.2f}): {' '.join(told.sentences[i])}"
+            for i in wrong[np.argsort(-sure[wrong], kind="stable")][:TOLD]
         ]
         title = f"Arm {name}: the surest of {len(wrong):,} mistakes in {len(told.right):,}"
         yield Text(title, "\n".join(rows) or "none")
+        if found.dealt:
+            yield Text(f"Arm {name}: accuracy by fold", by_fold(arm))
     yield Text("Data", found.notes)
 
 
 def answer(learned: Learned, source: str) -> Answer:
     """The class of a text, or of every line of a file."""
-    found = held(learned.config)
-    number = found.number.reshape(-1, found.number.shape[-1]).min(axis=0)  # the best of the folds
+    coded, classes = held(learned.config).coded, held(learned.config).classes
 
     def encode(line: str) -> tuple[str, ...]:
         words = data.words_of(line)
         if not words:
             raise UserError("holds no words; give a sentence")
-        if (number[found.words.encode(words)] == found.rows - 1).all():
+        if not coded.known(words):
             raise UserError("none of its words has a vector; use words of the training set")
         return words
 
-    def inputs(sentences: list[Any]) -> np.ndarray:
-        return encoded(found.words, sentences, max(map(len, sentences)))
-
-    return name_lines(learned, source, encode=encode, inputs=inputs, classes=found.classes)
+    return name_lines(learned, source, encode=encode, inputs=coded.encode, classes=classes)
 
 
 EXPERIMENT = Experiment(
@@ -424,8 +376,7 @@ EXPERIMENT = Experiment(
         "bag": ("network=bag",),
         "gru": ("network=gru",),
         "lstm": ("network=lstm",),
-        "bidirectional-max": ("network=gru", "bidirectional=true", "pooling=max"),
-        "bidirectional-mean": ("network=gru", "bidirectional=true", "pooling=mean"),
+        "bidirectional": ("network=gru", "bidirectional=true", "pooling=max"),
         "cnn": ("network=cnn",),
     },
     smoke=(

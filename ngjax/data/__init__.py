@@ -10,6 +10,7 @@ from ngjax.data.augment import (
 from ngjax.data.byte_pairs import BytePairs, joined
 from ngjax.data.catalogue import entry, names
 from ngjax.data.coder import Coder
+from ngjax.data.coded import Coded, coded
 from ngjax.data.dataset import Data, Dataset, Human, Split, changed
 from ngjax.data.embedded import photograph, photograph_names
 from ngjax.data.fetch import locate
@@ -39,6 +40,7 @@ __all__ = [
     "BytePairs",
     "Corpus",
     "Coder",
+    "Coded",
     "Data",
     "Dataset",
     "Human",
@@ -48,6 +50,7 @@ __all__ = [
     "augmentation",
     "by_length",
     "changed",
+    "coded",
     "constants",
     "corpus",
     "crop_and_flip",

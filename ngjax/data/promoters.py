@@ -63,20 +63,27 @@ def read(files: Mapping[str, Path], size: int = 0) -> Parts:
 
 
 def draw(files: Mapping[str, Path], size: int = 0) -> Parts:
-    """As many, by a fixed seed: random letters, in half of them the two boxes, letters changed.
+    """As many, by a fixed seed."""
+    return _whole(*drawn(np.random.default_rng(35), DRAWN))
 
-    ... ttgaca  17 +- 1 letters  tataat  6 or 7 letters  start
+
+def drawn(generator: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Random letters; in the first half of the sequences the two boxes, some letters changed.
+
+        ... ttgaca  17 +- 1 letters  tataat  6 or 7 letters  start
+
+    Returns:
+        (uint8 [m, 57], int32 [m]).
     """
-    generator = np.random.default_rng(35)
-    inputs = generator.integers(0, len(LETTERS), (DRAWN, LENGTH)).astype(np.uint8)
-    targets = (np.arange(DRAWN) < DRAWN // 2).astype(np.int32)
+    inputs = generator.integers(0, len(LETTERS), (count, LENGTH)).astype(np.uint8)
+    targets = (np.arange(count) < count // 2).astype(np.int32)
     for i in np.flatnonzero(targets):
         ten = START - int(generator.choice(DISCRIMINATOR)) - len(MINUS_10)
         thirty_five = ten - int(generator.choice(SPACER)) - len(MINUS_35)
         for place, box, kept in ((thirty_five, MINUS_35, KEPT_35), (ten, MINUS_10, KEPT_10)):
             stays = generator.random(len(box)) < np.array(kept)
             inputs[i, place : place + len(box)][stays] = letters_of(box)[stays]
-    return _whole(inputs, targets)
+    return inputs, targets
 
 
 def _whole(inputs: np.ndarray, targets: np.ndarray) -> Parts:

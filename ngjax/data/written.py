@@ -41,7 +41,7 @@ THINGS = (
 # fmt: on
 MORE = ("", "", "", "really", "quite", "very", "rather", "simply")
 TURNED = ("not", "never", "hardly", "anything but", "far from")
-WITHOUT = ("lacking in", "without any", "there is no")
+WITHOUT = ("lacking in", "completely lacking in", "without any", "there is no")
 BEGIN = ("", "", "", "we came on a sunday .", "honestly ,", "my second visit :", "for lunch ,")
 END = (".", ".", "!", ", as my sister says .", ". we sat outside .", ", and it rained .")
 
@@ -109,7 +109,7 @@ def _negated(generator: np.random.Generator, good: bool) -> str:
     forms = (
         f"the {thing} was {turn} {more} {word}",
         f"{_one(generator, WITHOUT)} {listed}",
-        f"{_one(generator, TURNED)} {_one(generator, WITHOUT[:2])} {same} {thing}",
+        f"{_one(generator, TURNED)} {_one(generator, WITHOUT[:3])} {same} {thing}",
     )
     return _one(generator, forms)
 

@@ -5,6 +5,7 @@ from ngjax.report.figures.canvas import DPI, PALETTE, colours, save, style
 from ngjax.report.figures.charts import bars, confusion, contour_paths, heatmap
 from ngjax.report.figures.curves import curves, lines
 from ngjax.report.figures.graph import graph
+from ngjax.report.figures.logo import logos
 from ngjax.report.figures.marked import boxes_grid, points_grid
 from ngjax.report.figures.pictures import feature_maps, filters, image_grid, predictions
 from ngjax.report.figures.raster import gif, png
@@ -32,6 +33,7 @@ __all__ = [
     "heatmap",
     "image_grid",
     "lines",
+    "logos",
     "png",
     "points",
     "points_grid",
