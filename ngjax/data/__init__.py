@@ -9,14 +9,17 @@ from ngjax.data.augment import (
 )
 from ngjax.data.catalogue import entry, names
 from ngjax.data.dataset import Data, Dataset, Human, Split, changed
+from ngjax.data.digit_rows import Rows, rows
 from ngjax.data.embedded import photograph, photograph_names
 from ngjax.data.fetch import locate
+from ngjax.data.framed import framed
 from ngjax.data.image import SUFFIXES, field, like, read_image
 from ngjax.data.load import human_level, load, load_images
 from ngjax.data.people import load_people, people_by_photographs, sized
 from ngjax.data.pictures import picture, texture_names
 from ngjax.data.sequences import by_length, padded
 from ngjax.data.sources import Augment, constants, fetched, few, resident, residents
+from ngjax.data.spelled import Spelling, load_tagged
 from ngjax.data.split import hold_out
 from ngjax.data.streams import streams, windows
 from ngjax.data.vectors import read_vectors
@@ -31,6 +34,8 @@ __all__ = [
     "Data",
     "Dataset",
     "Human",
+    "Rows",
+    "Spelling",
     "Split",
     "Vocabulary",
     "Warp",
@@ -43,6 +48,7 @@ __all__ = [
     "fetched",
     "few",
     "field",
+    "framed",
     "hold_out",
     "horizontal_flip",
     "human_level",
@@ -50,6 +56,7 @@ __all__ = [
     "load",
     "load_images",
     "load_people",
+    "load_tagged",
     "locate",
     "names",
     "padded",
@@ -62,6 +69,7 @@ __all__ = [
     "read_vectors",
     "resident",
     "residents",
+    "rows",
     "shift_and_flip",
     "sized",
     "streams",

@@ -14,6 +14,7 @@ from ngjax.data import (
     face_points,
     faces,
     image_sets,
+    tagged_sets,
     text_sets,
     weights,
 )
@@ -29,6 +30,7 @@ ENTRIES = (
     + box_sets.ENTRIES
     + crop_sets.ENTRIES
     + text_sets.ENTRIES
+    + tagged_sets.ENTRIES
     + weights.ENTRIES
 )
 

@@ -10,7 +10,6 @@ from ngjax.notes import index
 BY_NAME = {term.name: term for term in index.terms()}
 CHAPTER_3_ENDS = 30  # page
 TO_COME = {  # of chapters 4 and 5; a term that gets its entry point leaves this list
-    "many-to-many architecture",
     "speech recognition",
 }
 

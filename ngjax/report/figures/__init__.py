@@ -8,7 +8,10 @@ from ngjax.report.figures.marked import boxes_grid, points_grid
 from ngjax.report.figures.pictures import feature_maps, filters, image_grid, predictions
 from ngjax.report.figures.raster import gif, png
 from ngjax.report.figures.scatter import boundaries, points
+from ngjax.report.figures.strips import labelled_rows
+from ngjax.report.figures.tagged import tagged
 from ngjax.report.figures.trials import samples, trials
+from ngjax.report.figures.unrolled import unrolled
 
 __all__ = [
     "DPI",
@@ -26,6 +29,7 @@ __all__ = [
     "graph",
     "heatmap",
     "image_grid",
+    "labelled_rows",
     "lines",
     "png",
     "points",
@@ -34,5 +38,7 @@ __all__ = [
     "samples",
     "save",
     "style",
+    "tagged",
     "trials",
+    "unrolled",
 ]
