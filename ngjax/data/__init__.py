@@ -12,8 +12,10 @@ from ngjax.data.catalogue import entry, names
 from ngjax.data.coder import Coder
 from ngjax.data.coded import Coded, coded
 from ngjax.data.dataset import Data, Dataset, Human, Split, changed
+from ngjax.data.digit_rows import Rows, rows
 from ngjax.data.embedded import photograph, photograph_names
 from ngjax.data.fetch import locate
+from ngjax.data.framed import framed
 from ngjax.data.image import SUFFIXES, field, like, read_image
 from ngjax.data.load import human_level, load, load_images
 from ngjax.data.parallel import translations
@@ -26,6 +28,7 @@ from ngjax.data.sequences import by_length, padded
 from ngjax.data.sound import read_wave
 from ngjax.data.sound_sets import words_and_speakers
 from ngjax.data.sources import Augment, constants, fetched, few, resident, residents
+from ngjax.data.spelled import Spelling, load_tagged
 from ngjax.data.split import hold_out
 from ngjax.data.streams import name_rows, streams, windows
 from ngjax.data.vectors import read_vectors
@@ -44,6 +47,8 @@ __all__ = [
     "Data",
     "Dataset",
     "Human",
+    "Rows",
+    "Spelling",
     "Split",
     "Vocabulary",
     "Warp",
@@ -58,6 +63,7 @@ __all__ = [
     "fetched",
     "few",
     "field",
+    "framed",
     "hold_out",
     "horizontal_flip",
     "human_level",
@@ -69,6 +75,7 @@ __all__ = [
     "load",
     "load_images",
     "load_people",
+    "load_tagged",
     "locate",
     "name_rows",
     "names",
@@ -85,6 +92,7 @@ __all__ = [
     "read_wave",
     "resident",
     "residents",
+    "rows",
     "shift_and_flip",
     "sized",
     "streams",

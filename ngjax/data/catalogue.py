@@ -20,6 +20,7 @@ from ngjax.data import (
     promoters,
     sentence_sets,
     sound_sets,
+    tagged_sets,
     text_sets,
     weights,
 )
@@ -41,6 +42,7 @@ ENTRIES = (
     + parallel.ENTRIES
     + sentence_sets.ENTRIES
     + promoters.ENTRIES
+    + tagged_sets.ENTRIES
     + weights.ENTRIES
 )
 

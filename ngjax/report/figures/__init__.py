@@ -11,7 +11,10 @@ from ngjax.report.figures.pictures import feature_maps, filters, image_grid, pre
 from ngjax.report.figures.raster import gif, png
 from ngjax.report.figures.scatter import boundaries, points
 from ngjax.report.figures.sounds import Heard, transcripts
+from ngjax.report.figures.strips import labelled_rows
+from ngjax.report.figures.tagged import tagged
 from ngjax.report.figures.trials import samples, trials
+from ngjax.report.figures.unrolled import unrolled
 
 __all__ = [
     "DPI",
@@ -32,6 +35,7 @@ __all__ = [
     "graph",
     "heatmap",
     "image_grid",
+    "labelled_rows",
     "lines",
     "logos",
     "png",
@@ -42,5 +46,7 @@ __all__ = [
     "save",
     "style",
     "transcripts",
+    "tagged",
     "trials",
+    "unrolled",
 ]
