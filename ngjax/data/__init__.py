@@ -9,8 +9,8 @@ from ngjax.data.augment import (
 )
 from ngjax.data.byte_pairs import BytePairs, joined
 from ngjax.data.catalogue import entry, names
-from ngjax.data.coder import Coder
 from ngjax.data.coded import Coded, coded
+from ngjax.data.coder import Coder
 from ngjax.data.dataset import Data, Dataset, Human, Split, changed
 from ngjax.data.digit_rows import Rows, rows
 from ngjax.data.embedded import photograph, photograph_names
@@ -41,9 +41,9 @@ __all__ = [
     "UNK",
     "Augment",
     "BytePairs",
-    "Corpus",
-    "Coder",
     "Coded",
+    "Coder",
+    "Corpus",
     "Data",
     "Dataset",
     "Human",

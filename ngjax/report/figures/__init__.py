@@ -1,7 +1,6 @@
 """Figures: numbers and pictures in, a `matplotlib.figure.Figure` out; no topic known."""
 
 from ngjax.report.figures.canvas import DPI, PALETTE, as_png, colours, save, style
-from ngjax.report.figures.canvas import DPI, PALETTE, colours, save, style
 from ngjax.report.figures.charts import bars, confusion, contour_paths, heatmap
 from ngjax.report.figures.curves import curves, lines
 from ngjax.report.figures.graph import graph
@@ -28,7 +27,6 @@ __all__ = [
     "confusion",
     "contour_paths",
     "curves",
-    "encoded",
     "feature_maps",
     "filters",
     "gif",
@@ -45,8 +43,8 @@ __all__ = [
     "samples",
     "save",
     "style",
-    "transcripts",
     "tagged",
+    "transcripts",
     "trials",
     "unrolled",
 ]
