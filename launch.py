@@ -40,10 +40,10 @@ flags.DEFINE_string("coordinator", None, "host:port of process 0, where several 
 flags.DEFINE_integer("num_processes", None, "of how many processes, mostly one a host", 1)
 flags.DEFINE_integer("process_id", None, "which of them this is; 0 writes the run folder", 0)
 flags.DEFINE_boolean("smoke", False, "a run of seconds that only shows that everything works")
-MODES = ["train", "eval", "predict", "search", "table"]
-MEANING = "eval: judge saved weights; predict: name --input; search: tune; table: layers and cost"
+MODES = ["train", "eval", "predict", "sample", "search", "table"]
+MEANING = "eval, predict and sample: ask saved weights; search: tune; table: layers and their cost"
 flags.DEFINE_enum("mode", "train", MODES, MEANING)
-flags.DEFINE_string("input", None, "an image, a folder or a text that --mode=predict is asked of")
+flags.DEFINE_string("input", None, "image, folder or text for predict; the beginning of a sample")
 flags.DEFINE_string("search", "", "what to search: KNOB=log(1e-4,1) KNOB=int(50,100) ...")
 flags.DEFINE_integer("trials", 32, "how many trials a search makes", 1)
 flags.DEFINE_enum("strategy", "random", ["random", "grid", "coarse_to_fine", "optuna"], "of search")
@@ -174,10 +174,10 @@ def _do(asks_help: bool) -> int:
         return searching.launch(_request(plan), *(FLAGS[name].value for name in SEARCH))
     if FLAGS.mode == "table":
         return console.print_table(*plan.configs(_request(plan)))
-    if FLAGS.mode == "predict":
+    if FLAGS.mode in ("predict", "sample"):
         from ngjax.experiment import predicting
 
-        told = predicting.predict(_request(plan), FLAGS.input)
+        told = predicting.ask(FLAGS.mode, _request(plan), FLAGS.input)
         return 0 if FLAGS.process_id else console.print_lines(told)
     made = plan.plan(_request(plan))
     if FLAGS.mode == "eval":

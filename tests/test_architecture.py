@@ -28,6 +28,7 @@ RANK = {
     "pretrained": 4,
     "supervised": 4,
     "metric_learning": 4,
+    "cross_validation": 4,
     "train": 4,
     "report": 4,
     "notes": 5,

@@ -133,12 +133,18 @@ def test_weights_that_are_missing_are_told_in_one_line(place):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_a_topic_that_does_not_classify_images_says_so(place):
+def test_a_topic_that_does_not_classify_images_says_so_and_writes_text(place):
     words = ("--experiment=language_model", "--smoke", "--arms=rnn", "--workdir=text")
     assert launch(*words, cwd=place).returncode == 0
     done = launch(*words, "--mode=predict", "--input=new", cwd=place)
     assert done.returncode == 2
     assert "language_model does not classify images" in done.stderr
+    done = launch(*words, "--mode=sample", "--input=The ", cwd=place)
+    assert done.returncode == 0, done.stderr
+    texts = sorted((place / "text" / "samples" / "rnn").iterdir())
+    assert [path.name for path in texts] == [f"temperature_{t}.txt" for t in ("0.5", "0.8", "1.0")]
+    assert all(path.read_text().startswith("The ") for path in texts)
+    assert "rnn  temperature 0.5:\nrnn  The " in done.stdout
 
 
 def test_a_topic_that_changes_its_images_changes_the_users_too(place):

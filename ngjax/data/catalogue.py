@@ -9,11 +9,18 @@ from ngjax.config import nearest
 from ngjax.data import (
     box_sets,
     crop_sets,
+    dates,
     drawn,
     embedded,
     face_points,
     faces,
     image_sets,
+    music,
+    parallel,
+    promoters,
+    sentence_sets,
+    sound_sets,
+    tagged_sets,
     text_sets,
     weights,
 )
@@ -28,7 +35,14 @@ ENTRIES = (
     + faces.ENTRIES
     + box_sets.ENTRIES
     + crop_sets.ENTRIES
+    + sound_sets.ENTRIES
     + text_sets.ENTRIES
+    + music.ENTRIES
+    + dates.ENTRIES
+    + parallel.ENTRIES
+    + sentence_sets.ENTRIES
+    + promoters.ENTRIES
+    + tagged_sets.ENTRIES
     + weights.ENTRIES
 )
 

@@ -56,7 +56,8 @@ class Split:
 
     Attributes:
         inputs: uint8 images [m, H, W, C], a float32 table [m, D], one str of text, or a tuple of m
-            sequences: a tuple of words each, or an array [T, ...].
+            sequences: a tuple of words each, or an array [T, ...]; "pairs": a tuple of m tuples,
+            the sentence in every language of `Dataset.classes`.
         targets: int32 [m] class numbers, float32 [m] for a regression, float32 [m, M, 6] boxes (see
             `ngjax.data.detection`), a tuple of m sequences (tags, translations); None for text.
     """

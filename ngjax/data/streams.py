@@ -1,4 +1,4 @@
-"""A long text as windows: in parallel streams for truncated backpropagation, or one by one."""
+"""A text as windows: in parallel streams for truncated backpropagation, or one by one; names."""
 
 from __future__ import annotations
 
@@ -85,6 +85,30 @@ def windows(ids: np.ndarray, length: int, *, prefix: str) -> Source:
         }
 
     return Source(size=-(-count // length), batch=batch)
+
+
+def name_rows(rows: np.ndarray, end: int, *, prefix: str) -> Source:
+    """Short texts, each read from nothing to its end: one to many (notes 5.2).
+
+    Args:
+        rows: int [m, W], `end` first, the tokens of a text, `end` to the end of the row; only their
+            shape is kept: `Task.constants[prefix]` holds them.
+        end: number of the token that ends a text.
+        prefix: where `constants` holds the rows.
+
+    Returns:
+        a Source whose batches hold "inputs" [B, W-1], "targets" [B, W-1] and "token_mask"
+        [B, W-1], zero behind the end of a text.
+    """
+
+    def batch(constants: Any, drawn: Mapping[str, Array], key: Array) -> Batch:
+        held = constants[prefix][drawn["index"]]  # [B, W]
+        inputs = held[:, :-1]
+        inside = (inputs != end).at[:, 0].set(True)
+        token_mask = inside.astype(jnp.float32)
+        return {"inputs": inputs, "targets": held[:, 1:], "token_mask": token_mask}
+
+    return Source(size=len(rows), batch=batch)
 
 
 def _places(window: Array, length: int) -> Array:

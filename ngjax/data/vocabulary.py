@@ -15,6 +15,15 @@ EOS = "<EOS>"  # the end of a sentence is a token too (notes 5.3)
 UNK = "<UNK>"  # stands for every token the dictionary lacks
 
 
+def words_of_lines(text: str) -> list[str]:
+    """The words of a text, split at white space, EOS behind every line; "<unk>" becomes UNK."""
+    lines = text.split("\n")
+    if not lines[-1].strip():
+        lines.pop()
+    unknown = {UNK.lower(): UNK}
+    return [word for line in lines for word in (*(unknown.get(w, w) for w in line.split()), EOS)]
+
+
 @dataclasses.dataclass(frozen=True)
 class Vocabulary:
     """Tokens in a fixed order; a token's number is its place, from 0 (the notes count from 1).

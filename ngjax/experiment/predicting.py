@@ -1,7 +1,8 @@
-"""--mode=predict: what a finished run makes of a user's own input.
+"""--mode=predict and --mode=sample: what a finished run says of an input, or makes by itself.
 
 Most topics name the class of images (`naming`); a topic with another answer gives
-`Experiment.predict`, a function of `Learned` and the text of --input.
+`Experiment.predict`, a function of `Learned` and the text of --input. A topic that can make
+something new gives `Experiment.sample`, another one.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+from collections.abc import Callable
 from typing import Any
 
 from ngjax import data
@@ -21,42 +23,52 @@ from ngjax.train.program import Program
 from ngjax.train.step import judged
 from ngjax.types import UserError
 
-FOLDER = "predictions"  # in the run folder; below it a folder an arm
+FOLDERS = {"predict": "predictions", "sample": "samples"}  # in the run folder; in it one an arm
 
 
-def predict(request: Request, source: str | None) -> list[str]:
+def ask(mode: str, request: Request, source: str | None) -> list[str]:
     """Ask every arm, under the first seed's weights, and write what belongs in files.
 
     Where no arms are asked for, those that the run folder holds answer.
 
     Args:
+        mode: "predict" or "sample".
         request: which run, as it was trained.
-        source: an image, a folder, a text: what the topic reads.
+        source: an image, a folder, a text: what the topic reads; a sample does without, too.
 
     Returns:
         Lines to print, the arm's name before each.
 
     Raises:
-        UserError: no input, or none that the topic reads; no such run; a topic that learns nothing.
+        UserError: no input, or none that the topic reads; no such run; a topic that learns nothing,
+            or one that samples nothing.
     """
-    if not source:
+    if mode == "predict" and not source:
         raise UserError("--input: give what --mode=predict is asked about, such as an image")
     made = plan(_held_arms(request))
     if not made.programs:
-        raise UserError(f"--mode=predict: {request.name} learns nothing")
-    ask = made.experiment.predict or naming.name_images
-    answers = {arm: ask(_learned(made, arm), source) for arm in made.arms}
+        raise UserError(f"--mode={mode}: {request.name} learns nothing")
+    hook = _hook(mode, made)
+    answers = {arm: hook(_learned(made, arm), source or "") for arm in made.arms}
     wide = max(map(len, answers))
     told = [f"{arm:{wide}}  {line}" for arm, answer in answers.items() for line in answer.lines]
-    return told + [f"written to {path}" for path in _written(made, answers)]
+    return told + [f"written to {path}" for path in _written(made, FOLDERS[mode], answers)]
 
 
-def _written(made: Plan, answers: dict[str, Answer]) -> list[Any]:
+def _hook(mode: str, made: Plan) -> Callable[[Learned, str], Answer]:
+    if mode == "predict":
+        return made.experiment.predict or naming.name_images
+    if made.experiment.sample is None:
+        raise UserError(f"--mode=sample: {made.request.name} makes nothing new")
+    return made.experiment.sample
+
+
+def _written(made: Plan, folder: str, answers: dict[str, Answer]) -> list[Any]:
     """The files of all answers, each whole or not there."""
     paths = []
     for arm, answer in answers.items():
         for name, content in answer.files.items():
-            path = made.folder / FOLDER / arm / name
+            path = made.folder / folder / arm / name
             if dev.leads():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_bytes(path, content)

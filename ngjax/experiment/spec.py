@@ -31,7 +31,7 @@ class Picture(NamedTuple):
 
 
 class Learned(NamedTuple):
-    """An arm of a finished run, as --mode=predict asks it."""
+    """An arm of a finished run, as --mode=predict and --mode=sample ask it."""
 
     name: str  # of the topic
     config: Any
@@ -66,6 +66,8 @@ class Experiment:
         network: config -> (Linen module, shape of one example), for --mode=table.
         predict: (learned, text of --input) -> the answer of --mode=predict; by default an image's
             class, by `naming.name_images`.
+        sample: likewise, the answer of --mode=sample: something new, begun by --input where it is
+            not empty.
         terms: of the notes' index, those that this topic is an entry point of.
     """
 
@@ -81,6 +83,7 @@ class Experiment:
     texts: Callable[[Results], Iterable[Text]] | None = None
     network: Callable[[Any], tuple[Any, tuple[int, ...]]] | None = None
     predict: Callable[[Learned, str], Answer] | None = None
+    sample: Callable[[Learned, str], Answer] | None = None
     terms: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ sign is lost in print.)
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from ngjax.losses.shapes import check_same, wide
@@ -29,6 +30,29 @@ def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     """
     check_same(logits.shape[:-1], labels.shape)
     return optax.losses.softmax_cross_entropy_with_integer_labels(wide(logits), labels)
+
+
+def smoothed_cross_entropy(
+    logits: jax.Array, labels: jax.Array, smoothing: jax.Array | float
+) -> jax.Array:
+    """Cross-entropy with labels y := (1 - smoothing) y + smoothing / K (Szegedy et al. 2016).
+
+    Args:
+        logits: scores z, [..., K].
+        labels: whole numbers in [0, K), [...].
+        smoothing: the share that all K classes get alike; may be traced.
+
+    Returns:
+        One value a label, [...].
+
+    Raises:
+        ValueError: labels are not of the logits' shape without its last axis.
+    """
+    check_same(logits.shape[:-1], labels.shape)
+    logits = wide(logits)
+    total = jax.nn.logsumexp(logits, axis=-1)  # [...]
+    right = jnp.take_along_axis(logits, labels[..., None], axis=-1)[..., 0]  # [...]
+    return total - (1 - smoothing) * right - smoothing * logits.mean(axis=-1)
 
 
 def soft_cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:

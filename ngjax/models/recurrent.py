@@ -105,10 +105,12 @@ class GRU(_Gated):
 
     `reset` says where the reset gate acts: "before" the candidate's product (notes 5.5; Cho et al.
     2014), 3n(n+D+1) parameters; "after" it (cuDNN, PyTorch), n more for a second bias `b_aa`;
-    "none", the simplified unit of notes 5.4, 2n(n+D+1). Columns of the kernels: u, r, c.
+    "none", the simplified unit of notes 5.4, 2n(n+D+1). Columns of the kernels: u, r, c. The update
+    gate's bias begins at `update_bias`: below zero, more of the memory stays from the start on.
     """
 
     reset: Literal["before", "after", "none"] = "before"
+    update_bias: float = 0.0
 
     @nn.compact
     def through_time(
@@ -118,7 +120,7 @@ class GRU(_Gated):
         if self.reset not in ("before", "after", "none"):
             raise UserError(f"reset: {self.reset!r} is none of before, after, none")
         gates = 2 if self.reset == "none" else 3
-        W_ax, W_aa, b_a = self._parameters(x.shape[-1], gates, zeros())
+        W_ax, W_aa, b_a = self._parameters(x.shape[-1], gates, self._bias)
         xW = x @ W_ax + b_a[None, None, :]  # [T, B, G*n]
         if self.reset == "after":
             b_aa = self.param("b_aa", zeros(), (self.width,))
@@ -127,6 +129,9 @@ class GRU(_Gated):
             )
         scan = recurrence.scan_simplified_gru if self.reset == "none" else recurrence.scan_gru
         return scan(xW, W_aa, carry, mask, hand_written=self.hand_written)
+
+    def _bias(self, key: Array, shape: tuple[int, ...]) -> Array:
+        return jnp.zeros(shape).at[: self.width].set(self.update_bias)
 
 
 class LSTM(_Gated):

@@ -50,6 +50,9 @@ def in_bucket(
     if widths[-1] != T or list(widths) != sorted(set(widths)):
         raise ValueError(f"widths {widths}: must ascend and end with {T}")
 
+    if len(widths) == 1:
+        return function(*padded)
+
     def at(width: int) -> Callable[..., Any]:
         return lambda *arrays: function(*(a[:, :width] for a in arrays))  # [B, width, ...]
 

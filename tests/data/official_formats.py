@@ -4,6 +4,7 @@ import gzip
 import io
 import struct
 import tarfile
+import wave
 from pathlib import Path
 
 import h5py
@@ -72,3 +73,23 @@ def picture(path: Path, pixels: np.ndarray) -> Path:
 
 def flat(colour: int, height: int = 4, width: int = 4) -> np.ndarray:
     return np.full((height, width, 3), colour, np.uint8)
+
+
+def wav(samples, width=2, rate=8000, channels=1):
+    """The bytes of a WAV file of float samples [S] or [S, channels]."""
+    scaled = np.round(np.asarray(samples, np.float64) * 2 ** (8 * width - 1)).astype(np.int64)
+    if width == 1:
+        scaled = scaled + 128
+    raw = scaled.reshape(-1, 1).astype("<i8").view(np.uint8).reshape(-1, 8)[:, :width]
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(channels)
+        out.setsampwidth(width)
+        out.setframerate(rate)
+        out.writeframes(raw.tobytes())
+    return file.getvalue()
+
+
+def tone(rate, seconds=0.5, hertz=440.0):
+    """A pure tone of half the loudest, float64 [S]."""
+    return 0.5 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)

@@ -5,7 +5,12 @@ import pytest
 from scipy.special import log_softmax
 from sklearn.metrics import log_loss
 
-from ngjax.losses import cross_entropy, cross_entropy_of_probabilities, soft_cross_entropy
+from ngjax.losses import (
+    cross_entropy,
+    cross_entropy_of_probabilities,
+    smoothed_cross_entropy,
+    soft_cross_entropy,
+)
 
 Z = np.random.default_rng(0).standard_normal((5, 4)) * 3
 LABELS = np.array([0, 3, 1, 1, 2])
@@ -18,6 +23,14 @@ def test_worked_examples_of_the_notes():
     np.testing.assert_allclose(soft_cross_entropy(jnp.log(y_hat), y), [1.60944], rtol=1e-5)
     z = jnp.asarray([[5.0, 2.0, -1.0, 3.0]])  # softmax [.842, .042, .002, .114]
     np.testing.assert_allclose(cross_entropy(z, jnp.asarray([0])), [-np.log(0.842)], atol=5e-4)
+
+
+def test_smoothed_labels_are_a_mixture_with_all_classes():
+    for smoothing in (0.0, 0.1, 0.7):
+        y = (1 - smoothing) * ONE_HOT + smoothing / 4
+        expected = -(y * log_softmax(Z, axis=1)).sum(1)
+        found = smoothed_cross_entropy(jnp.asarray(Z), jnp.asarray(LABELS), smoothing)
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_three_forms_agree_with_scipy_and_scikit_learn():

@@ -110,13 +110,18 @@ def colours(count: int) -> list[str]:
     return [colors.to_hex(colormaps["viridis"](0.85 * i / (count - 1))) for i in range(count)]
 
 
+def as_png(figure: Figure, dpi: int = DPI) -> bytes:
+    """The bytes of a PNG; the same figure gives the same ones."""
+    buffer = io.BytesIO()
+    with style():
+        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
+
+
 def save(figure: Figure, path: str | os.PathLike[str], dpi: int = DPI) -> Path:
-    """Write a PNG, whole or not at all; the same figure gives the same bytes.
+    """Write a figure as a PNG, whole or not at all.
 
     Returns:
         The path.
     """
-    buffer = io.BytesIO()
-    with style():
-        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
-    return write_bytes(path, buffer.getvalue())
+    return write_bytes(path, as_png(figure, dpi))
