@@ -306,31 +306,22 @@ def texts(results: Results) -> Iterator[Text]:
     yield Text("Data", loaded(config).notes)
 
 
-def samples(config: Config, params: Params) -> Mapping[float, str]:
-    """Temperature -> a text written from nothing: EOS read first, EOS written last if at all.
+def samples(config: Config, params: Params, begun: str = "") -> Mapping[float, str]:
+    """Temperature -> a text that goes on from `begun`, or begins from nothing: EOS is read first.
 
-    Words go on behind EOS, which ends a line.
+    It ends where EOS is drawn; words go on behind EOS, which ends a line.
     """
     known = vocabulary(config)
-    end = known.number[data.EOS]
-    model, prompt = network(config, known), jnp.full((1, 1), end, jnp.int32)
-    lines = config.tokens == "words"
-    written = {}
+    end, lines = known.number[data.EOS], config.tokens == "words"
+    prompt = jnp.asarray([[end, *known.encode(begun)]], jnp.int32)
+    model, key, stop = network(config, known), jax.random.key(0), None if lines else end
+    texts = {}
     for temperature in TEMPERATURES:
-        drawn = sample(
-            model,
-            params,
-            jax.random.key(0),
-            prompt,
-            config.sampled,
-            temperature,
-            end=None if lines else end,
-        )
-        text = known.decode(np.asarray(drawn)[0])
-        written[temperature] = (
-            text.replace(f" {data.EOS} ", "\n") if lines else text.partition(data.EOS)[0]
-        )
-    return written
+        drawn = sample(model, params, key, prompt, config.sampled, temperature, end=stop)
+        more = known.decode(np.asarray(drawn)[0])
+        more = more.replace(f" {data.EOS} ", "\n") if lines else more.partition(data.EOS)[0]
+        texts[temperature] = known.joiner.join(filter(None, (begun, more)))
+    return texts
 
 
 def names_of(config: Config, params: Params) -> str:
@@ -353,17 +344,8 @@ def names_of(config: Config, params: Params) -> str:
 
 def written(learned: Learned, source: str) -> Answer:
     """--mode=sample: texts that go on from --input, or begin from nothing, one a temperature."""
-    config = learned.config
-    known = vocabulary(config)
-    end, model = known.number[data.EOS], network(config, known)
-    prompt = jnp.asarray([[end, *known.encode(source)]], jnp.int32)
     lines, files = [], {}
-    for temperature in TEMPERATURES:
-        drawn = sample(
-            model, learned.params, jax.random.key(0), prompt, config.sampled, temperature, end=end
-        )
-        more = known.decode(np.asarray(drawn)[0]).partition(data.EOS)[0]
-        text = known.joiner.join(filter(None, (source, more)))
+    for temperature, text in samples(learned.config, learned.params, source).items():
         lines += [f"temperature {temperature}:", *text.splitlines()]
         files[f"temperature_{temperature}.txt"] = text.encode()
     return Answer(tuple(lines), files)
