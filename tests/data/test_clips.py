@@ -11,7 +11,7 @@ from ngjax.data import Data, Split, load
 from ngjax.data.clip_sources import Drawn, bank, composed, drawn
 from ngjax.data.clips import Frames, Recordings, features, joined, parts, quiet
 from ngjax.data.sound import RATE
-from ngjax.ops.mel import log_mel, normalised
+from ngjax.ops.mel import log_mel
 from ngjax.types import UserError
 
 CUT = Frames(200, 80, 12)
@@ -106,9 +106,10 @@ def test_words_that_do_not_fit_are_left_for_the_next_clip(small):
 
 
 def test_features_of_many_waves_are_those_of_each(small):
-    for wave, made in zip(small.waves, features(small.waves, CUT), strict=True):
-        alone = log_mel(jnp.asarray(wave), RATE, *CUT)
-        assert np.allclose(made, alone, atol=1e-3)
+    made = features(small.waves, CUT)
+    for k in (0, 5):
+        alone = jax.jit(lambda wave: log_mel(wave, RATE, *CUT))(small.waves[k])
+        assert np.allclose(made[k], alone, atol=1e-3)
     (short,) = features([small.waves[0][:50]], CUT)
     assert short.shape == (1, 12)
 
@@ -121,8 +122,7 @@ def test_a_composed_clip_is_frames_of_recordings_and_of_quiet(small, b):
         x, length = np.asarray(clip["inputs"]), int(clip["length"])
         assert x.shape == (140, 12) and length <= 100
         rows = [np.flatnonzero((frames == one).all(1)) for one in x[:length]]
-        assert all(len(row) == 1 for row in rows)
-        row = np.concatenate(rows)
+        row = np.array([row[0] for row in rows])  # quiet repeats itself, words do not
         which = np.searchsorted(b["start"], row, side="right") - 1  # 6 and more: quiet
         which = np.where(row >= b["quiet_start"][0], -1, which)
         runs = which[np.flatnonzero(np.diff(which, prepend=-2))]
@@ -162,13 +162,10 @@ def test_a_slot_gets_its_clip_whatever_stands_beside_it(small, b):
     batch, key = batch_of(drawn(small, how)), jax.random.key(5)
     index, slot = jnp.array([0, 3, 5, 1]), jnp.arange(4)
     asked = {"index": index, "slot": slot}
-    whole, half = batch(b, asked, key), batch(b, {"index": index[2:], "slot": slot[2:]}, key)
+    whole, turned = batch(b, asked, key), jnp.array([2, 0, 3, 1])
+    other = batch(b, {"index": index[turned], "slot": slot[turned]}, key)
     for name, values in whole.items():
-        assert np.allclose(values[2:], half[name], atol=1e-5), name
+        assert np.allclose(values[turned], other[name], atol=1e-5), name
     assert (whole["length"] <= whole["room"]).all() and len(set(whole["room"].tolist())) == 1
     rooms = {int(batch(b, asked, jax.random.key(seed))["room"][0]) for seed in range(8)}
     assert rooms == {60, 100}
-    bare = batch_of(drawn(small, how._replace(mask_frames=0, mask_bands=0)))(b, asked, key)
-    assert np.allclose(normalised(bare["inputs"], bare["length"]), bare["inputs"], atol=0.02)
-    hidden = (np.asarray(whole["inputs"]) == 0) & (np.asarray(bare["inputs"]) != 0)
-    assert hidden.any() and np.allclose(np.where(hidden, 0, bare["inputs"]), whole["inputs"])

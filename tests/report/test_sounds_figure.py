@@ -21,5 +21,6 @@ def test_words_stand_over_their_spans_and_symbols_over_their_spikes(tmp_path):
     assert [t.get_text() for t in below.texts] == ["one", "one"]
     at = [round(float(t.get_position()[0]), 3) for t in below.texts]
     assert at == [4.5 / 25, 15.5 / 25] and below.get_xlim() == (0, 1)
+    again = draw.transcripts([clip, clip], ["one", "two"], centres(12, 8000))
     path = draw.save(figure, tmp_path / "a.png", dpi=40)
-    assert path.read_bytes() == draw.as_png(figure, dpi=40)
+    assert path.read_bytes() == draw.as_png(again, dpi=40)
