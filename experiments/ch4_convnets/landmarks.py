@@ -31,8 +31,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ngjax import data, losses, metrics, optim, supervised
-from ngjax.data.composed import scenes
-from ngjax.data.face_points import EYE_CORNERS, MIRROR, POINTS
+from ngjax.data.faces.face_points import EYE_CORNERS, MIRROR, POINTS
+from ngjax.data.images.composed import scenes
 from ngjax.experiment import Experiment, NotAsked, Picture, Results, Text
 from ngjax.models.locator import Locator
 from ngjax.models.table import format_table, layer_table

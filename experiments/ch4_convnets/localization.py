@@ -29,7 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ngjax import data, losses, metrics, optim, supervised
-from ngjax.data.composed import Scenes, scenes
+from ngjax.data.images.composed import Scenes, scenes
 from ngjax.experiment import Experiment, Picture, Results, Text
 from ngjax.models.locator import Locator
 from ngjax.models.table import format_table, layer_table

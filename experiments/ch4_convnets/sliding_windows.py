@@ -26,8 +26,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ngjax import data, optim, supervised
-from ngjax.data.composed import scenes
-from ngjax.data.image import stretch
+from ngjax.data.images.composed import scenes
+from ngjax.data.images.image import stretch
 from ngjax.experiment import Experiment, NotAsked, Picture, Results, Text
 from ngjax.experiment.results import Arm
 from ngjax.models.sliding import POOL, Sliding, as_convolutions, crops, multiplications, windows

@@ -29,9 +29,9 @@ import jax
 import numpy as np
 
 from ngjax import data, optim, pretrained, supervised
-from ngjax.data.augment_boxes import Moves, boxed
-from ngjax.data.detection import truths, unpack
-from ngjax.data.image import png, stretch
+from ngjax.data.boxes.augment_boxes import Moves, boxed
+from ngjax.data.boxes.detection import truths, unpack
+from ngjax.data.images.image import png, stretch
 from ngjax.experiment import Answer, Experiment, Learned, NotAsked, Picture, Results, Text
 from ngjax.experiment.naming import image_paths
 from ngjax.metrics import summed

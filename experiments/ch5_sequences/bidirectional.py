@@ -28,7 +28,7 @@ import numpy as np
 from flax import linen as nn
 
 from ngjax import data, losses, metrics, optim
-from ngjax.data import spelled
+from ngjax.data.text import spelled
 from ngjax.experiment import Experiment, NotAsked, Picture, Results, Text
 from ngjax.experiment.results import Arm
 from ngjax.models.tagger import Labeller, Sight, Tagger, Words

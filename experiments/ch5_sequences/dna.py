@@ -27,7 +27,7 @@ from flax import linen as nn
 from scipy.special import softmax
 
 from ngjax import cross_validation, data, losses, metrics, optim
-from ngjax.data import promoters
+from ngjax.data.series import promoters
 from ngjax.experiment import Answer, Experiment, Learned, NotAsked, Picture, Results, Text
 from ngjax.experiment.naming_lines import name_lines
 from ngjax.experiment.results import Arm

@@ -29,8 +29,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ngjax import data, losses, metrics, optim, supervised
-from ngjax.data import long_lags, music
-from ngjax.data.midi import midi
+from ngjax.data.series import long_lags
+from ngjax.data.sound import midi, music
 from ngjax.experiment import Answer, Experiment, Learned, NotAsked, Picture, Results, Text
 from ngjax.experiment.results import Arm
 from ngjax.models.recurrent_network import RecurrentNetwork, recurrent_layer, sample_sets, widest
@@ -350,7 +350,7 @@ def sample(learned: Learned, source: str) -> Answer:
     for n, roll in enumerate(composed(config, learned.params, first), 1):
         steps = music.pitches(np.concatenate([first, roll]))
         name = f"sample{n}.mid"
-        files[name] = midi(steps)
+        files[name] = midi.midi(steps)
         notes = sum(map(len, steps)) / len(steps)
         lines.append(f"{name}: {len(steps)} quarters, {notes:.1f} notes at once")
     return Answer(tuple(lines), files)

@@ -29,7 +29,7 @@ from flax import linen as nn
 from scipy.special import softmax
 
 from ngjax import cross_validation, data, optim, supervised
-from ngjax.data import written
+from ngjax.data.text import written
 from ngjax.experiment import Answer, Experiment, Learned, NotAsked, Picture, Results, Text
 from ngjax.experiment.naming_lines import name_lines
 from ngjax.experiment.results import Arm

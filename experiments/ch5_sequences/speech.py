@@ -35,8 +35,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ngjax import data, losses, metrics, optim
-from ngjax.data import clip_sources, clips
-from ngjax.data.sound import RATE
+from ngjax.data.sound import clip_sources, clips
+from ngjax.data.sound.wave import RATE
 from ngjax.experiment import Answer, Experiment, Learned, Picture, Results, Text
 from ngjax.models.recurrent import Dropout
 from ngjax.models.transcriber import Transcriber

@@ -30,7 +30,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ngjax import data, losses, metrics, optim
-from ngjax.data import spelled
+from ngjax.data.text import spelled
 from ngjax.experiment import Answer, Experiment, Learned, Picture, Results, Text
 from ngjax.experiment.results import Arm
 from ngjax.models.tagger import Labeller, Tagger, Words, potentials

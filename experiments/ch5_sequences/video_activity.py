@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ngjax import data, optim, supervised
-from ngjax.data.moving import WAYS, moving
+from ngjax.data.series.moving import WAYS, moving
 from ngjax.experiment import Answer, Experiment, Learned, Picture, Results, Text, naming
 from ngjax.metrics import interval
 from ngjax.models.film_network import FilmNetwork

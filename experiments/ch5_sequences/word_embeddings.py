@@ -39,7 +39,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
 from ngjax import data, losses, metrics, optim
-from ngjax.data import phrases
+from ngjax.data.text import phrases
 from ngjax.experiment import Answer, Experiment, Learned, NotAsked, Picture, Results, Text
 from ngjax.ops import alias, similarity
 from ngjax.train import devices as dev

@@ -6,25 +6,15 @@ A new set is a new `Entry`. Its kind and its reader may be new as well: nothing 
 from __future__ import annotations
 
 from ngjax.config import nearest
-from ngjax.data import (
-    box_sets,
-    crop_sets,
-    dates,
-    drawn,
-    embedded,
-    face_points,
-    faces,
-    image_sets,
-    music,
-    parallel,
-    promoters,
-    sentence_sets,
-    sound_sets,
-    tagged_sets,
-    text_sets,
-    weights,
-)
+from ngjax.data import drawn, embedded, weights
+from ngjax.data.boxes import box_sets
 from ngjax.data.entry import Entry
+from ngjax.data.faces import face_points
+from ngjax.data.faces import portraits as faces
+from ngjax.data.images import crop_sets, image_sets
+from ngjax.data.series import promoters
+from ngjax.data.sound import music, sound_sets
+from ngjax.data.text import dates, parallel, sentence_sets, tagged_sets, text_sets
 from ngjax.types import UserError
 
 ENTRIES = (

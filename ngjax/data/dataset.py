@@ -59,7 +59,8 @@ class Split:
             sequences: a tuple of words each, or an array [T, ...]; "pairs": a tuple of m tuples,
             the sentence in every language of `Dataset.classes`.
         targets: int32 [m] class numbers, float32 [m] for a regression, float32 [m, M, 6] boxes (see
-            `ngjax.data.detection`), a tuple of m sequences (tags, translations); None for text.
+            `ngjax.data.boxes.detection`), a tuple of m sequences (tags, translations); None for
+            text.
     """
 
     inputs: Any

@@ -12,7 +12,7 @@ import numpy as np
 
 from ngjax.data.dataset import Human, Parts, Split
 from ngjax.data.entry import Entry
-from ngjax.data.image import read_image
+from ngjax.data.images.image import read_image
 
 PHOTOGRAPHS = {  # name -> (package, file); scikit-image is optional
     "china": ("sklearn.datasets.images", "china.jpg"),

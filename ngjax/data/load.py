@@ -11,7 +11,7 @@ import numpy as np
 from ngjax.data.catalogue import entry
 from ngjax.data.dataset import Data, Dataset, Human, Parts, Split, changed, take
 from ngjax.data.fetch import locate
-from ngjax.data.image import field, resize
+from ngjax.data.images.image import field, resize
 from ngjax.data.split import held_counts, hold_out
 from ngjax.types import UserError
 

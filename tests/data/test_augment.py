@@ -3,14 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ngjax.data import (
-    augmentation,
-    crop_and_flip,
-    horizontal_flip,
-    random_crop,
-    shift_and_flip,
-)
-from ngjax.data.augment import (
+from ngjax.data import augmentation, crop_and_flip, horizontal_flip, random_crop, shift_and_flip
+from ngjax.data.images.augment import (
     brightened,
     colour_jitter,
     contrasted,

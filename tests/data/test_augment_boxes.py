@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from ngjax.data.augment_boxes import GREY, Moves, line, move, moved_boxes
+from ngjax.data.boxes.augment_boxes import GREY, Moves, line, move, moved_boxes
 
 SIDE = 64
 

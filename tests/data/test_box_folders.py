@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from ngjax import data
-from ngjax.data import coco, voc
+from ngjax.data.boxes import coco, voc
+from ngjax.data.boxes.detection import pack, truths, unpack
 from ngjax.data.dataset import Dataset, Split
-from ngjax.data.detection import pack, truths, unpack
 from ngjax.types import UserError
 
 SIDE = 16

@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from ngjax.data import BytePairs, joined
-from ngjax.data.byte_pairs import SPACE, units
+from ngjax.data.text.byte_pairs import SPACE, units
 
 TEXTS = (
     ["low"] * 5 + ["lower"] * 2 + ["newest"] * 6 + ["widest"] * 3

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from ngjax.data import Data, Split, load
-from ngjax.data.clip_sources import Drawn, bank, composed, drawn
-from ngjax.data.clips import Frames, Recordings, features, joined, parts, quiet
-from ngjax.data.sound import RATE
+from ngjax.data.sound.clip_sources import Drawn, bank, composed, drawn
+from ngjax.data.sound.clips import Frames, Recordings, features, joined, parts, quiet
+from ngjax.data.sound.wave import RATE
 from ngjax.ops.mel import log_mel
 from ngjax.types import UserError
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ngjax.data import composed
-from ngjax.data.composed import scenes
+from ngjax.data.images import composed
+from ngjax.data.images.composed import scenes
 from ngjax.types import UserError
 
 

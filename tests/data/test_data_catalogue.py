@@ -4,8 +4,9 @@ import sys
 
 import pytest
 
-from ngjax.data import Data, cifar
+from ngjax.data import Data
 from ngjax.data.catalogue import ENTRIES, entry, names
+from ngjax.data.images import cifar
 from ngjax.types import UserError
 
 

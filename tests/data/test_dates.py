@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from ngjax.data import dates
+from ngjax.data.text import dates
 
 PARTS = dates.dates({})
 MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ngjax import data
-from ngjax.data.digit_rows import inked
+from ngjax.data.series.digit_rows import inked
 from ngjax.types import UserError
 
 

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from ngjax import data
-from ngjax.data import face_points
-from ngjax.data.face_points import EYE_CORNERS, MIRROR, POINTS, TABLE, photographed
+from ngjax.data.faces import face_points
+from ngjax.data.faces.face_points import EYE_CORNERS, MIRROR, POINTS, TABLE, photographed
 from ngjax.types import UserError
 
 HEADER = "image_name," + ",".join(f"part_{i}_{c}" for i in range(POINTS) for c in "xy")

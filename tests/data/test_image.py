@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ngjax.data.image import field, read_image, resize
+from ngjax.data.images.image import field, read_image, resize
 
 
 def test_grey_becomes_three_equal_channels(tmp_path):

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ngjax.data import long_lags
+from ngjax.data.series import long_lags
 
 T = 100
 

@@ -9,7 +9,9 @@ import official_formats as write
 import pytest
 from PIL import Image
 
-from ngjax.data import archive, cifar, hdf5, idx, image, image_folder, text
+from ngjax.data import archive
+from ngjax.data.images import cifar, hdf5, idx, image, image_folder
+from ngjax.data.text import plain as text
 from ngjax.types import UserError
 
 IMAGES = np.arange(2 * 28 * 28, dtype=np.uint32).astype(np.uint8).reshape(2, 28, 28)

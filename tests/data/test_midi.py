@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from ngjax.data.midi import TICKS, midi, variable_length
+from ngjax.data.sound.midi import TICKS, midi, variable_length
 
 
 def read_back(content):

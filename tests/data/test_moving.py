@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import numpy as np
 
-from ngjax.data.moving import WAYS, moving
+from ngjax.data.series.moving import WAYS, moving
 
 SIDE, T = 12, 4
 IMAGE = np.arange(1.0, 13.0).reshape(3, 4, 1)

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ngjax.data import music
 from ngjax.data.dataset import Dataset, Split
+from ngjax.data.sound import music
 from ngjax.types import UserError
 
 PIECES = {"train": [[[60, 64, 67], []], [[21], [108], [60]]], "valid": [[[62]]], "test": [[[59]]]}

@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from ngjax import data
-from ngjax.data import parallel
+from ngjax.data.text import parallel
 from ngjax.types import UserError
 
 SENTENCES = {

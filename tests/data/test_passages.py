@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ngjax import data
-from ngjax.data import phrases
+from ngjax.data.text import phrases
 from ngjax.ops import alias
 from ngjax.types import UserError
 

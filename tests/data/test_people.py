@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ngjax import data
-from ngjax.data import faces
+from ngjax.data.faces import portraits as faces
 from ngjax.types import UserError
 
 GREY = np.random.default_rng(0)

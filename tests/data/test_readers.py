@@ -4,7 +4,9 @@ import numpy as np
 import official_formats as write
 import pytest
 
-from ngjax.data import archive, cifar, hdf5, idx, image_folder, text
+from ngjax.data import archive
+from ngjax.data.images import cifar, hdf5, idx, image_folder
+from ngjax.data.text import plain as text
 
 
 def test_idx_set(tmp_path):

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from ngjax import data
-from ngjax.data import promoters, sentences, written
+from ngjax.data.series import promoters
+from ngjax.data.text import sentences, written
 from ngjax.types import UserError
 
 

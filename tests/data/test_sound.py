@@ -4,7 +4,7 @@ import numpy as np
 import official_formats as write
 import pytest
 
-from ngjax.data.sound import RATE, read_wave, resampled
+from ngjax.data.sound.wave import RATE, read_wave, resampled
 from ngjax.types import UserError
 
 

@@ -8,8 +8,8 @@ import official_formats as write
 import pytest
 
 from ngjax.data import words_and_speakers
-from ngjax.data.sound import RATE
-from ngjax.data.sound_sets import NOTES, TAKES, VOICES, WORDS, spoken_digits, tones
+from ngjax.data.sound.sound_sets import NOTES, TAKES, VOICES, WORDS, spoken_digits, tones
+from ngjax.data.sound.wave import RATE
 from ngjax.types import UserError
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ngjax import data
-from ngjax.data import invented_news, spelled, tagged
+from ngjax.data.text import invented_news, spelled, tagged
 from ngjax.types import UserError
 
 LINES = "EU B-ORG 0\nrejects O 0\nGerman B-MISC 0\n\nPeter B-PER 0\nBlackburn I-PER 0\n\n"

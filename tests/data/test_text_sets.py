@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ngjax.data import EOS, UNK, Vocabulary, entry, text, words_of_lines
+from ngjax.data import EOS, UNK, Vocabulary, entry, words_of_lines
+from ngjax.data.text import plain as text
 from ngjax.types import UserError
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from experiments.ch4_convnets import landmarks, localization
-from ngjax.data.composed import Scenes
-from ngjax.data.face_points import MIRROR
+from ngjax.data.faces.face_points import MIRROR
+from ngjax.data.images.composed import Scenes
 
 SIZE = 40
 

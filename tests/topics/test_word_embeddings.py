@@ -11,7 +11,7 @@ import pytest
 
 from experiments.ch5_sequences import word_embeddings as topic
 from ngjax import data
-from ngjax.data import phrases
+from ngjax.data.text import phrases
 from ngjax.experiment import Learned
 from ngjax.types import Context, UserError
 

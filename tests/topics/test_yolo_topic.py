@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ngjax.data.detection import pack
+from ngjax.data.boxes.detection import pack
 from ngjax.experiment import Learned, load
 from ngjax.experiment.catalogue import module
 from ngjax.types import UserError

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ngjax.data.boxes.detection import Object, Record, collect, examples
 from ngjax.data.dataset import Dataset, Parts
-from ngjax.data.detection import Object, Record, collect, examples
-from ngjax.data.image import png
+from ngjax.data.images.image import png
 from ngjax.types import UserError
 
 PARTS = {"train": "train", "val": "dev", "valid": "dev", "test": "test"}  # how a part begins

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ngjax.data.clips import Frames, Recordings, features, quiet
+from ngjax.data.sound.clips import Frames, Recordings, features, quiet
 from ngjax.ops.mel import masked, normalised
 from ngjax.types import Array, Batch, Source
 

@@ -15,9 +15,9 @@ from xml.etree import ElementTree
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
+from ngjax.data.boxes.detection import Object, Record, collect, examples
 from ngjax.data.dataset import Dataset, Parts
-from ngjax.data.detection import Object, Record, collect, examples
-from ngjax.data.image import SUFFIXES, png
+from ngjax.data.images.image import SUFFIXES, png
 from ngjax.types import UserError
 
 LISTS = {"train": "train", "dev": "val", "test": "test"}  # our parts -> their files

@@ -8,7 +8,7 @@ import functools
 import numpy as np
 
 from ngjax.data.dataset import Data, Dataset, Split, take
-from ngjax.data.image import field
+from ngjax.data.images.image import field
 from ngjax.data.load import load
 from ngjax.data.sources import Augment, resident
 from ngjax.data.split import held_count

@@ -15,7 +15,7 @@ import numpy as np
 from ngjax.data.dataset import Data, Dataset, Split, take
 from ngjax.data.load import load
 from ngjax.data.sequences import by_length, padded
-from ngjax.data.vocabulary import UNK, Vocabulary
+from ngjax.data.text.vocabulary import UNK, Vocabulary
 from ngjax.types import Array, Batch, Source
 
 

@@ -48,7 +48,7 @@ def face_crops(files: Mapping[str, Path], size: int = 0) -> Parts:
 
 def _digits(count: int, part: str, side: int) -> np.ndarray:
     """Crops with a digit in their middle, [m, side, side, 3]."""
-    from ngjax.data.composed import scenes  # which loads the digits by the catalogue
+    from ngjax.data.images.composed import scenes  # which loads the digits by the catalogue
 
     wide = 3 * side
     share = tuple(side * height / wide for height in HEIGHTS)
@@ -63,7 +63,7 @@ def _digits(count: int, part: str, side: int) -> np.ndarray:
 
 def _beside(count: int, part: str, side: int, number: int) -> np.ndarray:
     """Windows whose middle is far from that of every digit, [m, side, side, 3]."""
-    from ngjax.data.composed import scenes
+    from ngjax.data.images.composed import scenes
 
     scene = max(SCENE, 3 * side)
     share = tuple(side * height / scene for height in HEIGHTS)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ngjax.data.dataset import Parts, Split
-from ngjax.data.image import read_image, stretch
+from ngjax.data.images.image import read_image, stretch
 from ngjax.ops.average_precision import Truth
 from ngjax.types import UserError
 

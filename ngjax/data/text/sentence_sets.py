@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ngjax.data import sentences, written
 from ngjax.data.entry import Entry, File
+from ngjax.data.text import sentences, written
 
 _KIM = (
     "https://raw.githubusercontent.com/yoonkim/CNN_sentence/"

@@ -14,7 +14,7 @@ import numpy as np
 
 from ngjax.data.dataset import Parts, Split
 from ngjax.data.entry import Entry
-from ngjax.data.image import read_image
+from ngjax.data.images.image import read_image
 from ngjax.types import UserError
 
 POINTS = 68

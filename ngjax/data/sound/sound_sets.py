@@ -16,7 +16,7 @@ import numpy as np
 from ngjax.data import archive
 from ngjax.data.dataset import Dataset, Parts, Split
 from ngjax.data.entry import Entry, File
-from ngjax.data.sound import RATE, read_wave
+from ngjax.data.sound.wave import RATE, read_wave
 from ngjax.types import UserError
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ngjax.data import tagged
 from ngjax.data.dataset import Parts
+from ngjax.data.text import tagged
 
 SENTENCES = {"train": 3000, "dev": 600, "test": 1000}
 SEED = 1997

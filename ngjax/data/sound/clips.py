@@ -1,7 +1,7 @@
 """Clips of several words, joined from recordings of single words: waves, once and by seed.
 
 What is judged so went the whole way from the wave on. Pauses are the recordings' own quiet,
-`quiet`, not zeros. For training, clips are drawn on the device: `ngjax.data.clip_sources`.
+`quiet`, not zeros. For training, clips are drawn on the device: `ngjax.data.sound.clip_sources`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 
 from ngjax.config import nearest
 from ngjax.data.dataset import Dataset
-from ngjax.data.sound import RATE
-from ngjax.data.sound_sets import words_and_speakers
+from ngjax.data.sound.sound_sets import words_and_speakers
+from ngjax.data.sound.wave import RATE
 from ngjax.ops.mel import frame_count, log_mel
 from ngjax.types import UserError
 

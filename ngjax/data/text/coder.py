@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ngjax.data.byte_pairs import BytePairs, joined
-from ngjax.data.vocabulary import EOS, UNK, Vocabulary
+from ngjax.data.text.byte_pairs import BytePairs, joined
+from ngjax.data.text.vocabulary import EOS, UNK, Vocabulary
 
 PAD = "<PAD>"  # number 0: what stands behind the end of a sentence
 

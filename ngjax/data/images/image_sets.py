@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 
-from ngjax.data import cifar, hdf5, idx, image_folder
 from ngjax.data.dataset import Human
 from ngjax.data.entry import Entry, File
+from ngjax.data.images import cifar, hdf5, idx, image_folder
 
 
 def _idx_files(sums: tuple[tuple[str, int], ...], *bases: str) -> tuple[File, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ngjax.data.embedded import PHOTOGRAPHS, photograph, photograph_names
-from ngjax.data.image import read_image
+from ngjax.data.images.image import read_image
 from ngjax.types import UserError
 
 TEXTURES = ("brick", "grass", "gravel", "ihc")  # inside scikit-image's wheel; the last in colour

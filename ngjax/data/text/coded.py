@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ngjax.data.sequences import padded
-from ngjax.data.vectors import read_vectors
-from ngjax.data.vocabulary import UNK, Vocabulary
+from ngjax.data.text.vectors import read_vectors
+from ngjax.data.text.vocabulary import UNK, Vocabulary
 
 Words = Sequence[str]
 

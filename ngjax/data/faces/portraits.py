@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ngjax.data import image_folder
 from ngjax.data.dataset import Parts, Split
 from ngjax.data.entry import Entry
+from ngjax.data.images import image_folder
 from ngjax.types import UserError
 
 PEOPLE, EACH = 40, 10  # of the ORL set

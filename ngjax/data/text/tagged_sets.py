@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ngjax.data import invented_news, tagged
 from ngjax.data.entry import Entry, File
+from ngjax.data.text import invented_news, tagged
 
 _LEXICON_NER = (
     "https://raw.githubusercontent.com/v-mipeng/LexiconNER/"

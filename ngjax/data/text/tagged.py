@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ngjax.data import text
 from ngjax.data.dataset import Parts, Split
+from ngjax.data.text import plain as text
 from ngjax.types import UserError
 
 OUTSIDE = "O"

@@ -10,8 +10,8 @@ import numpy as np
 
 from ngjax.data.dataset import Data
 from ngjax.data.sequences import padded
-from ngjax.data.spelled import load_tagged
-from ngjax.data.vocabulary import UNK, Vocabulary
+from ngjax.data.text.spelled import load_tagged
+from ngjax.data.text.vocabulary import UNK, Vocabulary
 
 PARTS = ("train", "dev", "test")
 

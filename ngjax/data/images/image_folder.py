@@ -10,7 +10,7 @@ import numpy as np
 
 from ngjax.data import archive
 from ngjax.data.dataset import Parts, Split
-from ngjax.data.image import SUFFIXES, read_image
+from ngjax.data.images.image import SUFFIXES, read_image
 from ngjax.types import UserError
 
 Tree = Mapping[str, Mapping[str, Path | bytes]]  # class -> file name -> where it is

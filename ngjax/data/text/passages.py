@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ngjax.data.vocabulary import Vocabulary
+from ngjax.data.text.vocabulary import Vocabulary
 from ngjax.ops import alias
 from ngjax.types import Array, Batch, Source, UserError
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ngjax.data import text
 from ngjax.data.entry import Entry, File
+from ngjax.data.text import plain as text
 
 _CHAR_RNN = (
     "https://raw.githubusercontent.com/karpathy/char-rnn/"

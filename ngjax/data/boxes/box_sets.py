@@ -6,9 +6,9 @@ import functools
 from collections.abc import Mapping
 from pathlib import Path
 
-from ngjax.data import coco, voc
+from ngjax.data.boxes import coco, voc
+from ngjax.data.boxes.detection import pack
 from ngjax.data.dataset import Parts, Split
-from ngjax.data.detection import pack
 from ngjax.data.entry import Entry
 
 SCENES = {"train": 1200, "dev": 200, "test": 400}
@@ -17,7 +17,7 @@ SCENE_SIDE, SCENE_DIGITS, SCENE_HEIGHTS = 96, (1, 5), (0.12, 0.45)
 
 def digit_scenes(files: Mapping[str, Path], size: int = 0) -> Parts:
     """One to five real digits at random sizes on crops of real photographs."""
-    from ngjax.data.composed import scenes  # which loads the digits by this catalogue
+    from ngjax.data.images.composed import scenes  # which loads the digits by this catalogue
 
     side, splits = size or SCENE_SIDE, {}
     for part, count in SCENES.items():

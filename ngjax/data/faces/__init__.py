@@ -1,0 +1,1 @@
+"""People: sets of faces, split by person, and points of a face."""

@@ -1,0 +1,1 @@
+"""Pictures: files, sets, composed scenes, and how a training picture may differ."""

@@ -1,0 +1,1 @@
+"""Sound and music: waves, clips of several words, notes."""

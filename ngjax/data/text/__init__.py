@@ -1,0 +1,1 @@
+"""Text: sets, dictionaries, sentences, tags, translations, and windows of a long text."""
