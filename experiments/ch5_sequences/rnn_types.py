@@ -308,10 +308,10 @@ def rolled(config: Config, params: Params) -> list[tuple[Any, Any]]:
     if config.shape == "unequal":
         inputs = (batch["inputs"], batch["there"], config.most + 1)
         end = taught.network.tokens - 1
+        names = ["BEGIN", *map(str, range(end - 1)), "EOS"]
         tokens = np.asarray(shapes.transcribed(taught.network, params, *inputs))[0].tolist()
         tokens = tokens[: tokens.index(end) + 1] if end in tokens else tokens
-        said = ["EOS" if token == end else str(token - 1) for token in tokens]
-        return [(c, None) for c in columns] + [(None, token) for token in said]
+        return [(c, None) for c in columns] + [(None, names[token]) for token in tokens]
     z = jax.jit(taught.network.apply)({"params": params}, *taught.inputs(batch))
     if config.shape == "one_to_one":
         return [(x.T, str(int(z[0][0].argmax())))]

@@ -12,6 +12,8 @@ from ngjax.report.figures.canvas import INK, QUIET, WIDTH, WRONG, blank, styled
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+WIDEST = 0.12  # inches of a pixel, where rows are short
+
 
 @styled
 def labelled_rows(
@@ -27,7 +29,7 @@ def labelled_rows(
         truth: likewise, the right ones.
     """
     longest = max(picture.shape[1] for picture in pictures)
-    side = (WIDTH - 1.1) / longest  # of a pixel, in inches
+    side = min(WIDEST, (WIDTH - 1.1) / longest)  # of a pixel, in inches
     line = 0.14
     heights = [picture.shape[0] * side + line * (len(given) + 0.8) for picture in pictures]
     figure = blank(height=sum(heights) + 0.1)
