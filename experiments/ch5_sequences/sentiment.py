@@ -314,7 +314,7 @@ def figures(results: Results) -> Iterator[Picture]:
         )
     if len(classes) == 2:
         words, z, _ = read(first)
-        told = np.argsort(-z[:, 1])[np.r_[:PULLS, -PULLS:0]]
+        told = np.take(np.argsort(-z[:, 1]), np.r_[:PULLS, -PULLS:0], mode="wrap")
         yield Picture(
             "pulls",
             f"Words that pull arm {first.name} most, each read alone: towards {classes[1]} to the "
