@@ -6,7 +6,9 @@ Notes 5 name DNA analysis among the sequence tasks. A promoter of E. coli is whe
 before it stand two motifs, TTGACA about 35 letters ahead and TATAAT about 10. The set of Towell,
 Shavlik & Noordewier 1990 has 106 sequences, too few for a test set: each is judged by networks
 that were trained on the other 105. The default set is drawn by a fixed seed, the motifs kept about
-as often as Harley & Reynolds 1987 counted; the settings were chosen on such sequences.
+as often as Harley & Reynolds 1987 counted. The settings were chosen on other sequences drawn so:
+of three perceptrons and four CNNs the one that erred least, 11.7 % of 2,000 (the best perceptron
+22.8 %), before the real ones were asked.
 
     python launch.py --experiment=dna
     python launch.py --experiment=dna --data.name=dna_promoters
