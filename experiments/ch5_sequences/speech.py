@@ -18,8 +18,8 @@ at all. In both directions 0.8 % of the test words are wrong, forward with as ma
         --dropout=0.1 --pitch=0.1 --mask_frames=20 --mask_bands=8 --run.steps=3000 \
         --run.evaluate_every=500 --optimizer.learning_rate=4e-3 --optimizer.warmup_steps=100
 
-0.9 % of the test words are wrong (5 of 575; dev 2.4 %; seed 0, six minutes on half a core). The same
-speakers are in all parts; a voice that was never heard is harder. With --speaker=NAME and
+0.9 % of the test words are wrong (5 of 575; dev 2.4 %; seed 0, six minutes on half a core). All
+parts have the same speakers; a voice that was never heard is harder. With --speaker=NAME and
 --run.steps=1500: theo 14 %, nicolas 26 %, lucas 32 %.
 
 With the same flags, what is said in a WAV file of any rate:
