@@ -2,20 +2,25 @@ r"""Speech recognition: an audio clip in, its transcript out, by a recurrent net
 
     P(y | x) = sum of P(path | x) over all paths that collapse to y (`ngjax.ops.ctc`)
 
-Notes 5 (clip X to transcript Y), 5.6 (both directions); Graves et al. 2006. A clip is
-frames of log-mel features (`ngjax.ops.mel`), normalised over the clip. For training, clips of one
+Notes 5 (clip X to transcript Y), 5.6 (both directions); Graves et al. 2006. A clip is frames of
+log-mel features (`ngjax.ops.mel`), normalised over the clip. For training, clips of one
 to `words` words by one speaker are drawn anew at every step, on the device: frames of recordings
 and of their own quiet are gathered side by side. Dev and test clips are joined once, as waves.
 
     python launch.py --experiment=speech
 
 By default the "words" are melodies of two or three tones by three voices, drawn by seed: no speech
-at all. Spoken digits, the origin's own split, then one speaker left out of training:
+at all. In both directions 0.8 % of the test words are wrong, forward with as many units 21 % (seed
+0, 45 s on one core). Spoken digits by the origin's own split:
 
     python launch.py --experiment=speech --arms=bidirectional --data.name=spoken_digits \
         --data_dir=DIRECTORY --words=5 --seconds=4.8 --width=128 --depth=2 --buckets=3 \
         --dropout=0.1 --pitch=0.1 --mask_frames=20 --mask_bands=8 --run.steps=3000 \
-        --optimizer.learning_rate=4e-3 --optimizer.warmup_steps=100 [--speaker=theo]
+        --run.evaluate_every=500 --optimizer.learning_rate=4e-3 --optimizer.warmup_steps=100
+
+0.9 % of the test words are wrong (5 of 575; dev 2.4 %; seed 0, six minutes on half a core). All
+parts have the same speakers; a voice that was never heard is harder. With --speaker=NAME and
+--run.steps=1500: theo 14 %, nicolas 26 %, lucas 32 %.
 
 With the same flags, what is said in a WAV file of any rate:
 

@@ -51,8 +51,8 @@ def drawn(held: Recordings, how: Drawn, *, prefix: str = "train") -> Source:
 
     def batch(constants: Any, drawn: Mapping[str, Array], key: Array) -> Batch:
         count_key, key = jax.random.split(key)
-        n = jax.random.randint(count_key, (), 0, len(how.rooms))
-        room = jnp.asarray(how.rooms)[n]
+        n = jax.random.randint(count_key, (), 0, len(how.rooms), jnp.int32)
+        room = jnp.asarray(how.rooms, jnp.int32)[n]
 
         def one(index: Array, slot: Array) -> dict[str, Array]:
             clip_key, mask_key = jax.random.split(jax.random.fold_in(key, slot))
@@ -130,7 +130,7 @@ def composed(
     chosen = others.at[0].set(index)  # [N]
     rate = jnp.exp(jax.random.uniform(next(draw), (N,), jnp.float32, -1, 1) * how.speed)
     low, high = how.pause
-    pause = jax.random.randint(next(draw), (N + 1,), low, high + 1)
+    pause = jax.random.randint(next(draw), (N + 1,), low, high + 1, jnp.int32)
     own = held["length"][chosen]  # [N]
     length = jnp.maximum(1, (own / rate).astype(jnp.int32))
     length = length.at[0].min(room - pause[0] - pause[1])
