@@ -12,7 +12,7 @@ first column belongs to is only written in the columns that follow.
     python launch.py --experiment=bidirectional
     python launch.py --experiment=bidirectional --task=tagging
     python launch.py --experiment=bidirectional --task=tagging --sentences.name=conll2003 \
-        --data_dir=../shared/data
+        --data_dir=DIRECTORY
 """
 
 from __future__ import annotations

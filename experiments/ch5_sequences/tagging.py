@@ -8,7 +8,7 @@ spelled by a convolution over their letters (Ma & Hovy 2016); no vectors are bro
 `--crf=true` scores tags together (Lafferty et al. 2001). F1 counts whole names, as conlleval does.
 
     python launch.py --experiment=tagging
-    python launch.py --experiment=tagging --data.name=conll2003 --data_dir=../shared/data \
+    python launch.py --experiment=tagging --data.name=conll2003 --data_dir=DIRECTORY \
         --run.epochs=12 --optimizer.learning_rate=2e-3
     python launch.py --experiment=tagging --mode=predict --input="Anna Baker flew to Milton ."
 
