@@ -14,7 +14,9 @@ letter by letter; Multi30k's captions are translated in pieces of words that bot
         --smoothing=0.1 --run.epochs=12 --optimizer.learning_rate=1.5e-3 \
         --optimizer.warmup_steps=200
 
-The last one, English to German: BLEU 36.7 on test_2016_flickr with a beam of 5, 35.3 with greedy
+The first one: 99.4 % of 2,000 test texts right to the letter with attention, 94.6 % without; of the
+longer half of them 98.8 and 90.1 % (seed 0; 5 minutes for both arms on one core). The last one,
+English to German: BLEU 36.7 on test_2016_flickr with a beam of 5, 35.3 with greedy
 search (lower case, 13a; seed 0), in 20 minutes on one core.
 """
 
