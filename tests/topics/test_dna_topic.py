@@ -76,9 +76,9 @@ def test_letters_are_asked_or_refused_in_one_line(tmp_path: Path):
         command=("x",),
     )
     runner.run(planning.plan(asked))
-    told = predicting.predict(asked, "acgtt" * 11 + "ac")
+    told = predicting.ask("predict", asked, "acgtt" * 11 + "ac")
     assert len(told) == 1 and "promoter 0." in told[0]
     for source, words in (("acgt", "4 letters; give 57"), ("x" * 57, "letter 1 is 'x'")):
         with pytest.raises(UserError, match=words) as refusal:
-            predicting.predict(asked, source)
+            predicting.ask("predict", asked, source)
         assert "\n" not in str(refusal.value)

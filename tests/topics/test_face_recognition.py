@@ -42,7 +42,7 @@ def asked(tmp_path_factory):
 
 def test_the_same_photograph_is_named_and_written(asked):
     request, root = asked
-    lines = predicting.predict(request, f"{root / 'known'}{os.pathsep}{root / 'new'}")
+    lines = predicting.ask("predict", request, f"{root / 'known'}{os.pathsep}{root / 'new'}")
     assert "2 enrolled, tau = " in lines[0]
     table = list(csv.DictReader(io.StringIO(next((root / "run").rglob("people.csv")).read_text())))
     assert [row["file"] for row in table] == ["same.png"]
@@ -57,7 +57,7 @@ def test_who_is_not_enrolled_is_told(asked):
     blank.parent.mkdir(exist_ok=True)
     noise = np.random.default_rng(0).integers(0, 256, held.train.inputs.shape[1:3])
     Image.fromarray(noise.astype(np.uint8)).save(blank)
-    lines = predicting.predict(request, f"{root / 'known'}{os.pathsep}{blank}")
+    lines = predicting.ask("predict", request, f"{root / 'known'}{os.pathsep}{blank}")
     tau = float(lines[0].rpartition("= ")[2])
     far = float(lines[1].partition("distance ")[2].split()[0])
     assert (NOBODY in lines[1]) == (far > tau)
@@ -72,7 +72,7 @@ def test_who_is_not_enrolled_is_told(asked):
 )
 def test_wrong_places_are_told_in_one_line(asked, source, told):
     with pytest.raises(UserError, match=told) as refusal:
-        predicting.predict(asked[0], source)
+        predicting.ask("predict", asked[0], source)
     assert "\n" not in str(refusal.value)
 
 

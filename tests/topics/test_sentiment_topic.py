@@ -81,11 +81,11 @@ def test_folds_and_published_vectors_end_to_end_then_asked(tmp_path: Path):
     summary = runner.run(planning.plan(asked))
     assert summary["arms"]["bag"]["metrics"]["test/accuracy"] >= 0
     assert "2 folds, mean" in (tmp_path / "run" / "report.html").read_text()
-    told = predicting.predict(asked, "Good food!")
+    told = predicting.ask("predict", asked, "Good food!")
     assert len(told) == 1 and "Good food!" in told[0] and "good 0." in told[0]
     lines = tmp_path / "lines.txt"
     lines.write_text("good food\nbad food\n")
-    told = predicting.predict(asked, str(lines))
+    told = predicting.ask("predict", asked, str(lines))
     table = (tmp_path / "run" / "predictions" / "bag" / "classes.csv").read_text().splitlines()
     assert len(told) == 3 and table[0] == "text,class,bad,good" and len(table) == 3
     shares = [float(cell) for cell in table[1].split(",")[2:]]
@@ -97,5 +97,5 @@ def test_folds_and_published_vectors_end_to_end_then_asked(tmp_path: Path):
         (str(lines), "line 2: holds no words"),
     ):
         with pytest.raises(UserError, match=words) as refusal:
-            predicting.predict(asked, source)
+            predicting.ask("predict", asked, source)
         assert "\n" not in str(refusal.value)
