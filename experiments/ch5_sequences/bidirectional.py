@@ -67,7 +67,7 @@ class Config:
     optimizer: optim.Optimizer = optim.Optimizer(
         rule="adam", learning_rate=4e-3, clip_norm=5.0, schedule="cosine"
     )
-    run: Run = Run(epochs=12, batch_size=32, evaluate_batch=100)
+    run: Run = Run(epochs=40, batch_size=32, evaluate_batch=100)
 
     def __post_init__(self) -> None:
         """Refuse what no network can be."""
@@ -110,7 +110,7 @@ def held(config: Config) -> Held:
             for name, made in ((name, handwriting(config, name)) for name in PARTS)
         }
         return Held(parts, digits.classes, Labeller(len(digits.classes), **how), digits.notes)
-    corpus = data.load_tagged(sentences(config))
+    corpus = data.load_tagged(data.beside(config.sentences, config.data))
     spelling = data.Spelling.of(corpus.train.inputs, least=2, longest=16)
     words = Words(
         len(spelling.words),
@@ -120,12 +120,6 @@ def held(config: Config) -> Held:
     )
     network = Tagger(words, Labeller(len(corpus.classes), **how))
     return Held(spelled.constants(corpus, spelling), corpus.classes, network, corpus.notes)
-
-
-def sentences(config: Config) -> data.Data:
-    """The tagged set, looked for where --data_dir says."""
-    where = config.sentences.directory or config.data.directory
-    return dataclasses.replace(config.sentences, directory=where)
 
 
 def handwriting(config: Config, part: str) -> data.Rows:

@@ -191,7 +191,7 @@ def rows(config: Config) -> Lesson:
 
 def words(config: Config) -> Lesson:
     """Names in sentences, also in sentences moved by `shift` empty places."""
-    held = data.framed(config.sentences, config.shift)
+    held = data.framed(data.beside(config.sentences, config.data), config.shift)
     sizes = (len(held.words), len(held.classes))
     network = shapes.WordLabeller(*sizes, config.width)
     if config.shape == "plain":

@@ -1,7 +1,7 @@
 """Data: the catalogue of sets, their readers, splits, sources for the engine, vocabularies."""
 
 from ngjax.data.catalogue import entry, names
-from ngjax.data.dataset import Data, Dataset, Human, Split, changed
+from ngjax.data.dataset import Data, Dataset, Human, Split, beside, changed
 from ngjax.data.embedded import photograph, photograph_names
 from ngjax.data.faces.people import load_people, people_by_photographs, sized
 from ngjax.data.faces.warp import Warp
@@ -53,6 +53,7 @@ __all__ = [
     "Vocabulary",
     "Warp",
     "augmentation",
+    "beside",
     "by_length",
     "changed",
     "coded",

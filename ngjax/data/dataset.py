@@ -119,6 +119,11 @@ def changed(dataset: Dataset, change: Callable[[Any], Any]) -> Dataset:
     )
 
 
+def beside(which: Data, other: Data) -> Data:
+    """`which`, looked for in the directory of `other` where it names none of its own."""
+    return dataclasses.replace(which, directory=which.directory or other.directory)
+
+
 def take(split: Split, index: np.ndarray) -> Split:
     """The examples at `index`; of a text, which must stay contiguous, the stretch it spans."""
     if isinstance(split.inputs, str):

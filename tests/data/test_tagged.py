@@ -111,3 +111,10 @@ def test_batches_hold_words_tags_and_lengths():
         np.testing.assert_array_equal(batch["inputs"][row, :n], spelling.encode(words))
         np.testing.assert_array_equal(batch["targets"][row, :n], held.test.targets[i])
         assert not batch["inputs"][row, n:].any()
+
+
+def test_a_set_is_looked_for_beside_another_where_it_names_no_place():
+    other = data.Data("digits", directory="sets")
+    assert data.beside(data.Data("conll2003"), other) == data.Data("conll2003", directory="sets")
+    own = data.Data("conll2003", directory="mine")
+    assert data.beside(own, other) == own
