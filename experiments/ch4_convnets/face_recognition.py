@@ -9,7 +9,8 @@ turn and all others are asked for, once with their person in the database and on
 taken out; tau is the one with fewest errors of both kinds on the dev people.
 
 By default the people are digits, every way up another one: fifteen to learn, four for tau, six to
-be told apart.
+be told apart. On so small pictures raw pixels do better still: 0.749 of what is asked of the test
+people is right, 0.710 by the encoding (seed 0).
 
     python launch.py --experiment=face_recognition
 

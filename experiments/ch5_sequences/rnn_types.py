@@ -11,7 +11,7 @@ laid side by side for a plain network: input and output have different lengths, 
 at one place of a text is not known at another. Two more arms measure that on names in sentences:
 `plain` on concatenated one-hot words, `recurrent` on the same words.
 
-    python launch.py --experiment=rnn_types
+    python launch.py --experiment=rnn_types    # 2 min; moved by three places plain loses 29 points
 """
 
 from __future__ import annotations
