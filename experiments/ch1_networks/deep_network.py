@@ -30,7 +30,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ngjax import data, optim, supervised
-from ngjax.data.text.question import odd_or_even
+from ngjax.data.question import odd_or_even
 from ngjax.experiment import Experiment, NotAsked, Picture, Results, Text
 from ngjax.experiment.results import Arm
 from ngjax.models.mlp import MLP

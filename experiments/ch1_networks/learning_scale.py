@@ -31,7 +31,7 @@ import optax
 from jax import lax
 
 from ngjax import data, optim, supervised
-from ngjax.data.text.question import odd_or_even
+from ngjax.data.question import odd_or_even
 from ngjax.experiment import Experiment, NotAsked, Picture, Results, Text
 from ngjax.models.mlp import MLP
 from ngjax.types import Array, Batch, Context, Pace, UserError

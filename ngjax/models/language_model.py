@@ -10,12 +10,11 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 
+from ngjax.models.cells import cell_named
 from ngjax.models.layers import Dense
-from ngjax.models.recurrent import GRU, LSTM, RNN, Carry, Dropout, Stacked
+from ngjax.models.recurrent import Carry, Dropout, Stacked
 from ngjax.ops.initializers import normal, xavier
 from ngjax.types import Array, UserError
-
-_CELLS = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
 
 class LanguageModel(nn.Module):
@@ -79,11 +78,11 @@ class LanguageModel(nn.Module):
         return carry, (logits, activations)
 
     def _layers(self) -> tuple[nn.Module, ...]:
-        if self.cell not in _CELLS:
-            raise UserError(f"cell: {self.cell!r} is none of {', '.join(_CELLS)}")
         if self.depth < 1:
             raise UserError(f"depth: {self.depth} layers; give at least one")
-        layer = partial(_CELLS[self.cell], self.width, hand_written=self.hand_written, parent=None)
+        layer = partial(
+            cell_named(self.cell), self.width, hand_written=self.hand_written, parent=None
+        )
         return tuple(layer() for _ in range(self.depth))
 
 

@@ -14,13 +14,13 @@ from typing import Literal
 import jax.numpy as jnp
 from flax import linen as nn
 
+from ngjax.models.cells import cell_named
 from ngjax.models.layers import Dense
-from ngjax.models.recurrent import GRU, LSTM, RNN, Bidirectional
+from ngjax.models.recurrent import Bidirectional
 from ngjax.ops.dropout import Dropout
 from ngjax.ops.initializers import xavier
 from ngjax.types import Array, UserError
 
-_CELLS = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 Pooling = Literal["last", "max", "mean"]
 
 
@@ -61,9 +61,7 @@ class Recurrent(nn.Module):
         self, e: Array, mask: Array, dropout: Dropout | None = None
     ) -> tuple[Array, dict[str, Array]]:
         """(e [B, T, D], mask [B, T]) -> (logits [B, K], {"a": [B, T, n or 2n], "pooled": ...})."""
-        if self.cell not in _CELLS:
-            raise UserError(f"cell: {self.cell!r} is none of {', '.join(_CELLS)}")
-        cell = _CELLS[self.cell]
+        cell = cell_named(self.cell)
         if self.bidirectional:
             layer = Bidirectional(cell(self.width), cell(self.width), name="layer")
         else:

@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from ngjax.models.cells import cell_named
 from ngjax.models.layers import Dense
-from ngjax.models.recurrent import GRU, LSTM, RNN, Bidirectional, Layer
+from ngjax.models.recurrent import Bidirectional, Layer
 from ngjax.ops.crf import Potentials
 from ngjax.ops.dropout import Dropout, inverted_dropout
 from ngjax.ops.initializers import he, normal, xavier, zeros
@@ -18,8 +19,6 @@ from ngjax.ops.neighbours import with_neighbours
 from ngjax.types import Array, UserError
 
 Sight = Literal["window", "time_delay", "forward", "backward", "bidirectional"]
-
-_CELLS = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
 
 class Reversed(Layer):
@@ -106,11 +105,9 @@ class Labeller(nn.Module):
         return jax.nn.relu(layer(with_neighbours(x, reach, reach)))  # [B, T, n]
 
     def _recurrent(self) -> Layer:
-        if self.cell not in _CELLS:
-            raise UserError(f"cell: {self.cell!r} is none of {', '.join(_CELLS)}")
-        make = partial(_CELLS[self.cell], parent=None)
+        make = partial(cell_named(self.cell), parent=None)
         if self.sight == "forward":
-            return _CELLS[self.cell](self.width, name="recurrent")
+            return cell_named(self.cell)(self.width, name="recurrent")
         if self.sight == "backward":
             return Reversed(make(self.width), name="recurrent")
         if self.sight != "bidirectional":

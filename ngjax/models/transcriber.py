@@ -8,12 +8,11 @@ from typing import Literal
 import jax.numpy as jnp
 from flax import linen as nn
 
+from ngjax.models.cells import cell_named
 from ngjax.models.layers import Dense
-from ngjax.models.recurrent import GRU, LSTM, RNN, Bidirectional, Dropout, Layer, Stacked
+from ngjax.models.recurrent import Bidirectional, Dropout, Layer, Stacked
 from ngjax.ops.initializers import xavier
 from ngjax.types import Array, UserError
-
-_CELLS = {"rnn": RNN, "gru": partial(GRU, reset="after"), "lstm": LSTM}
 
 
 class Transcriber(nn.Module):
@@ -73,9 +72,8 @@ class Transcriber(nn.Module):
         return softmax(jnp.swapaxes(out, 0, 1)), {"a": jnp.swapaxes(a, 0, 1)}  # [B, T, V]
 
     def _layers(self) -> tuple[Layer, ...]:
-        if self.cell not in _CELLS:
-            raise UserError(f"cell: {self.cell!r} is none of {', '.join(_CELLS)}")
-        cell = partial(_CELLS[self.cell], parent=None)
+        how = {"reset": "after"} if self.cell == "gru" else {}
+        cell = partial(cell_named(self.cell), parent=None, **how)
         if not self.bidirectional:
             return tuple(cell(self.width) for _ in range(self.depth))
         if self.width % 2:

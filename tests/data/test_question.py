@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ngjax import data
-from ngjax.data.text.question import odd_or_even
+from ngjax.data.question import odd_or_even
 
 
 def test_digits_become_odd_and_even():

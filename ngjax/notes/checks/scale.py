@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ngjax import data, supervised
-from ngjax.data.text.question import odd_or_even
+from ngjax.data.question import odd_or_even
 from ngjax.notes.applications import families
 from ngjax.ops.backprop import logistic_descent
 
