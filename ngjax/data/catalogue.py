@@ -9,8 +9,7 @@ from ngjax.config import nearest
 from ngjax.data import drawn, embedded, weights
 from ngjax.data.boxes import box_sets
 from ngjax.data.entry import Entry
-from ngjax.data.faces import face_points
-from ngjax.data.faces import portraits as faces
+from ngjax.data.faces import face_points, portraits
 from ngjax.data.images import crop_sets, image_sets
 from ngjax.data.series import promoters
 from ngjax.data.sound import music, sound_sets
@@ -22,7 +21,7 @@ ENTRIES = (
     + drawn.ENTRIES
     + face_points.ENTRIES
     + image_sets.ENTRIES
-    + faces.ENTRIES
+    + portraits.ENTRIES
     + box_sets.ENTRIES
     + crop_sets.ENTRIES
     + sound_sets.ENTRIES

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ngjax.data import archive
 from ngjax.data.images import cifar, hdf5, idx, image, image_folder
-from ngjax.data.text import plain as text
+from ngjax.data.text import plain
 from ngjax.types import UserError
 
 IMAGES = np.arange(2 * 28 * 28, dtype=np.uint32).astype(np.uint8).reshape(2, 28, 28)
@@ -154,9 +154,9 @@ CASES = {
         read_folder,
         "'dog' is a class of only one of train and test",
     ),
-    "text missing": (lambda path: None, text.read, "cannot be read"),
-    "text empty": (raw(b""), text.read, "is empty"),
-    "text not utf-8": (raw(b"caf\xe9 au lait"), text.read, "byte 3 is not UTF-8"),
+    "text missing": (lambda path: None, plain.read, "cannot be read"),
+    "text empty": (raw(b""), plain.read, "is empty"),
+    "text not utf-8": (raw(b"caf\xe9 au lait"), plain.read, "byte 3 is not UTF-8"),
 }
 
 

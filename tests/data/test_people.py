@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ngjax import data
-from ngjax.data.faces import portraits as faces
+from ngjax.data.faces import portraits
 from ngjax.types import UserError
 
 GREY = np.random.default_rng(0)
@@ -148,16 +148,16 @@ def test_the_orl_folder_is_read_grey_and_checked(att):
     for person in range(1, 41):
         for n in range(1, 11):
             digest.update((att / f"s{person}" / f"{n}.pgm").read_bytes())
-    parts = faces.orl({"": att}, 0, digest.hexdigest())
+    parts = portraits.orl({"": att}, 0, digest.hexdigest())
     assert parts.train.inputs.shape == (400, 12, 10, 1) and len(parts.classes) == 40
     with pytest.raises(UserError, match="delete the folder and get it again"):
-        faces.orl({"": att})
+        portraits.orl({"": att})
     (att / "s7" / "3.pgm").unlink()
     with pytest.raises(UserError, match=r"3\.pgm: cannot be read"):
-        faces.orl({"": att})
+        portraits.orl({"": att})
 
 
 def test_olivetti_is_not_downloaded(tmp_path, monkeypatch):
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path))
     with pytest.raises(UserError, match="not in scikit-learn's cache"):
-        faces.olivetti({})
+        portraits.olivetti({})

@@ -6,7 +6,7 @@ import pytest
 
 from ngjax.data import archive
 from ngjax.data.images import cifar, hdf5, idx, image_folder
-from ngjax.data.text import plain as text
+from ngjax.data.text import plain
 
 
 def test_idx_set(tmp_path):
@@ -125,5 +125,5 @@ def test_an_archive_that_would_climb_out_writes_nothing(tmp_path):
 def test_text(tmp_path):
     path = tmp_path / "input.txt"
     path.write_bytes("\ufeffDvořák\r\n".encode())
-    assert text.read(path) == "Dvořák\r\n"
-    assert text.parts({"input.txt": path}).train.inputs == "Dvořák\r\n"
+    assert plain.read(path) == "Dvořák\r\n"
+    assert plain.parts({"input.txt": path}).train.inputs == "Dvořák\r\n"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ngjax.data import EOS, UNK, Vocabulary, entry, words_of_lines
-from ngjax.data.text import plain as text
+from ngjax.data.text import plain
 from ngjax.types import UserError
 
 
@@ -17,7 +17,7 @@ def files(tmp_path, **contents):
 
 
 def test_three_files_are_train_dev_and_test(tmp_path):
-    parts = text.in_parts(files(tmp_path, a=" b c \n", b="d\n", c="e\n"))
+    parts = plain.in_parts(files(tmp_path, a=" b c \n", b="d\n", c="e\n"))
     assert [p.inputs for p in (parts.train, parts.dev, parts.test)] == [" b c \n", "d\n", "e\n"]
     assert [f.name for f in entry("ptb").files] == [
         "ptb.train.txt",
@@ -27,14 +27,14 @@ def test_three_files_are_train_dev_and_test(tmp_path):
 
 
 def test_names_are_lines_in_lower_case(tmp_path):
-    parts = text.names(files(tmp_path, a="Aachenosaurus\nAbelisaurus\r\n\nZuul"))
+    parts = plain.names(files(tmp_path, a="Aachenosaurus\nAbelisaurus\r\n\nZuul"))
     assert parts.train.inputs == ("aachenosaurus", "abelisaurus", "zuul")
     assert parts.dev is None and parts.test is None
 
 
 def test_questions_of_analogy(tmp_path):
     told = ": capitals\nAthens Greece Oslo Norway\nRome Italy Oslo Norway\n: family tree\na b c d\n"
-    parts = text.analogies(files(tmp_path, a=told))
+    parts = plain.analogies(files(tmp_path, a=told))
     assert parts.classes == ("capitals", "family tree")
     assert parts.train.inputs[1] == ("Rome", "Italy", "Oslo", "Norway")
     np.testing.assert_array_equal(parts.train.targets, [0, 0, 1])
@@ -46,7 +46,7 @@ def test_questions_of_analogy(tmp_path):
 )
 def test_what_is_no_question(tmp_path, told, line):
     with pytest.raises(UserError, match=f"line {line} is neither"):
-        text.analogies(files(tmp_path, a=told))
+        plain.analogies(files(tmp_path, a=told))
 
 
 def test_the_end_of_a_line_is_a_word():

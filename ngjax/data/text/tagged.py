@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ngjax.data.dataset import Parts, Split
-from ngjax.data.text import plain as text
+from ngjax.data.text import plain
 from ngjax.types import UserError
 
 OUTSIDE = "O"
@@ -26,7 +26,7 @@ def read(path: Path) -> list[Sentence]:
     sentences: list[Sentence] = []
     words: list[str] = []
     tags: list[str] = []
-    for number, line in enumerate([*text.read(path).split("\n"), ""], 1):
+    for number, line in enumerate([*plain.read(path).split("\n"), ""], 1):
         if line.strip():
             columns = line.split()
             if len(columns) < 2:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ngjax.data.entry import Entry, File
-from ngjax.data.text import plain as text
+from ngjax.data.text import plain
 
 _CHAR_RNN = (
     "https://raw.githubusercontent.com/karpathy/char-rnn/"
@@ -22,7 +22,7 @@ ENTRIES = (
         name="tinyshakespeare",
         title="Tiny Shakespeare",
         kind="text",
-        reader=text.parts,
+        reader=plain.parts,
         home="https://github.com/karpathy/char-rnn",
         licence="public domain",
         files=(
@@ -38,7 +38,7 @@ ENTRIES = (
         name="ptb",
         title="Penn Treebank, sentences of the Wall Street Journal as Mikolov et al. 2010 cut them",
         kind="text",
-        reader=text.in_parts,
+        reader=plain.in_parts,
         home="ptb.train.txt, ptb.valid.txt and ptb.test.txt of simple-examples.tgz",
         licence="of the Linguistic Data Consortium: not to be passed on",
         files=(
@@ -63,7 +63,7 @@ ENTRIES = (
         name="dinos",
         title="Names of dinosaurs",
         kind="names",
-        reader=text.names,
+        reader=plain.names,
         home="https://github.com/chadlohrli/sequence-models",
         licence="MIT",
         files=(
@@ -79,7 +79,7 @@ ENTRIES = (
         name="word_analogy",
         title="Questions of analogy between words",
         kind="analogies",
-        reader=text.analogies,
+        reader=plain.analogies,
         home="https://github.com/tmikolov/word2vec",
         licence="Apache-2.0",
         files=(
