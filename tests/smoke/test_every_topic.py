@@ -47,13 +47,13 @@ TRAINED = [
 ]
 
 
-def small(name, folder, **more):
-    """The first arm that leaves the run alone: smoke steps in float64, a look midway."""
+def small(name, folder, steps=6, **more):
+    """The first arm that leaves the run alone: some steps in float64, a look midway."""
     arms = load(name).arms
     arm = next(a for a, changes in arms.items() if not any(c.startswith("run.") for c in changes))
     wanted = {
-        "run.steps": 6,
-        "run.evaluate_every": 3,
+        "run.steps": steps,
+        "run.evaluate_every": steps // 2,
         "run.dtype": "float64",
         "run.batch_size": 16,
     }
@@ -62,6 +62,12 @@ def small(name, folder, **more):
         name, overrides, arms=(arm,), smoke=True, workdir=folder, command=("launch.py",), **more
     )
     return planning.plan(asked)
+
+
+def curve(folder):
+    """What was logged, line by line, but for the time."""
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [{**json.loads(line), "seconds": 0} for line in lines]
 
 
 def seed_of(summary):
@@ -87,20 +93,19 @@ def test_stopped_and_resumed_is_the_unbroken_run(name, tmp_path, monkeypatch):
     assert resumed["params_sha256"] == unbroken["params_sha256"]
     assert resumed["metrics"] == unbroken["metrics"]
 
-    def rows(folder):
-        lines = (tmp_path / folder / "metrics.jsonl").read_text().splitlines()
-        return [{**json.loads(line), "seconds": 0} for line in lines]
-
-    assert rows("stopped") == rows("unbroken")
+    assert curve(tmp_path / "stopped") == curve(tmp_path / "unbroken")
 
 
 @pytest.mark.parametrize("name", TRAINED)
-def test_one_two_and_eight_devices_are_the_same_run(name, tmp_path):
-    found = [
-        seed_of(runner.run(small(name, tmp_path / str(n), devices=n)))["metrics"] for n in (1, 2, 8)
-    ]
-    for other in found[1:]:
-        assert other == pytest.approx(found[0], rel=1e-7)
+def test_any_number_of_devices_logs_the_same_curve(name, tmp_path):
+    for n in (1, 2, 4, 8):
+        runner.run(small(name, tmp_path / str(n), steps=20, devices=n))
+    one = curve(tmp_path / "1")
+    assert [row["step"] for row in one if "train/loss" in row] == [*range(1, 21)]
+    for n in (2, 4, 8):
+        for here, there in zip(curve(tmp_path / str(n)), one, strict=True):
+            numbers = {name: value for name, value in there.items() if not isinstance(value, str)}
+            assert here == {**there, **{k: pytest.approx(v, rel=1e-6) for k, v in numbers.items()}}
 
 
 def request(tmp_path, **kw):
