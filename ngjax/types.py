@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 AXIS = (
     "devices"  # the one name of the data-parallel axis: psum, all_gather and batch norm meet on it
 )
+MODEL = "model"  # the second axis: a row of devices that parts `Task.split`
 
 Array = jax.Array
 Params = Any  # pytree of arrays that learn
@@ -122,6 +123,8 @@ class Task:
         carry: global batch size -> per-example state at the start of a run, [B, ...].
         predict: (params, extra, batch, context) -> outputs, one row an example.
         score: (outputs, batch) -> metrics that are no sums (F1, mAP), on the host, as floats.
+        split: end of a parameter's path -> the axis along which devices of the second mesh axis
+            may part it, {"fc6/kernel": 1}; for layers too wide for one of them.
     """
 
     init: Callable[[Array], tuple[Params, Any]]
@@ -134,3 +137,4 @@ class Task:
     carry: Callable[[int], Any] | None = None
     predict: Callable[[Params, Any, Batch, Context], Any] | None = None
     score: Callable[[Any, Mapping[str, np.ndarray]], Mapping[str, float]] | None = None
+    split: Mapping[str, int] = dataclasses.field(default_factory=dict)

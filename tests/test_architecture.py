@@ -96,6 +96,10 @@ def test_pmap_stands_in_one_file():
     assert users_of(r"\bjax\.pmap\(|\bpmap\(") == {"ngjax/train/devices.py"}
 
 
+def test_shard_map_stands_in_one_file():
+    assert users_of(r"\bshard_map\(") == {"ngjax/train/mesh.py"}
+
+
 def test_absl_stands_in_launch_alone():
     assert users_of(r"(?m)^\s*(import|from) absl") == {"launch.py"}
     assert users_of(r"DEFINE_\w+\(") == {"launch.py"}

@@ -5,12 +5,18 @@ r"""AlexNet: five convolutions and three full connections, ReLU, on two GPUs.
 
 Notes 4.7; Krizhevsky, Sutskever & Hinton 2012. The print lets a 3x3 pool with s = 4 make 55 of 227:
 an 11x11 convolution does, and the pool makes 27 of it; 224 instead of 227 gives 54.25. LeNet-5 has
-60 thousand parameters, not 14 million. Each of the paper's two GPUs held half the maps (`groups`).
+60 thousand parameters, not 14 million.
+
+The print's "two GPUs" are two things. Each GPU saw half the maps of a layer: a sparser network, the
+arm two-groups. And each held half the weights, which no longer needs another network: with
+`model_devices` pairs of devices part fc6 and fc7, 54 of the 62 million parameters and whatever the
+optimizer keeps of them, and train the very network that one device trains.
 
     python launch.py --experiment=alexnet
     python launch.py --experiment=alexnet --arms=relu --data.name=fashion_mnist --run.epochs=3
     python launch.py --experiment=alexnet --arms=relu --data.name=sign_digits --data.size=32
     python launch.py --experiment=alexnet --mode=table --size=full     # as published
+    python launch.py --experiment=alexnet --arms=relu --devices=2 --run.model_devices=2
 """
 
 from __future__ import annotations
@@ -25,7 +31,7 @@ from ngjax import data, optim, supervised
 from ngjax.experiment import Experiment, Picture, Results, Text, pictures
 from ngjax.experiment.naming import name_in_field
 from ngjax.experiment.results import Arm
-from ngjax.models.alexnet import AlexNet
+from ngjax.models.alexnet import SPLIT, AlexNet
 from ngjax.models.lenet import LeNet5
 from ngjax.models.table import Row, format_table, layer_table
 from ngjax.ops.convolve import output_size
@@ -98,7 +104,7 @@ def build(config: Config) -> Task:
     """The Task."""
     held = prepared(config)
     net = supervised.linen(model(config, len(held.classes)), held, supervised.training_with_dropout)
-    return supervised.task(
+    task = supervised.task(
         held,
         net,
         config.optimizer,
@@ -106,6 +112,7 @@ def build(config: Config) -> Task:
         augment=data.augmentation(config.augment, config.shift, config.flip),
         hyper={"dropout": config.dropout},
     )
+    return dataclasses.replace(task, split=SPLIT)
 
 
 def network(config: Config) -> tuple[AlexNet, tuple[int, ...]]:

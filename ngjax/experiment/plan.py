@@ -95,15 +95,23 @@ def plan(request: Request) -> Plan:
 
 def sharing(tasks: Mapping[str, Task], arms: Mapping[str, Any], devices: dev.Devices) -> int:
     """The largest number of each host's devices that every arm's batch divides over."""
-    sizes = [
-        Intervals.of(arms[arm].run, task.train.size).batch_size // arms[arm].run.accumulate
+    wanted = [  # (examples of a part, devices that stand for one)
+        (
+            Intervals.of(arms[arm].run, task.train.size).batch_size // arms[arm].run.accumulate,
+            arms[arm].run.model_devices,
+        )
         for arm, task in tasks.items()
         if task.train
     ]
     most = len(dev.here(devices))
     hosts = len(devices) // most
-    fitting = (n for n in range(most, 0, -1) if all(size % (n * hosts) == 0 for size in sizes))
-    return next(fitting, 1)
+
+    def fits(count: int) -> bool:
+        return all(
+            count % columns == 0 and size % (count // columns) == 0 for size, columns in wanted
+        )
+
+    return next((n for n in range(most, 0, -1) if fits(n * hosts)), 1)
 
 
 def _check_objective(experiment: Experiment, program: Program) -> None:

@@ -139,6 +139,9 @@ def _train(made: Plan, arm: str, seed: int, log: MetricsLog | None, signals: Sig
     )
     if log is None:
         return train()
+    if made.programs[arm].layout.saves_memory:
+        sizes = (f"{size / 1e6:,.3f} MB of {of}" for of, size in made.programs[arm].held.items())
+        print(f"{made.request.name} {arm}: a device holds {' and '.join(sizes)} state")
     with Progress(f"{made.request.name} {arm} seed {seed}") as progress:
         hooks = Hooks(
             write=lambda step, epoch, seconds, values: log.write(

@@ -9,6 +9,9 @@ r"""AlexNet (notes 4.7; Krizhevsky, Sutskever & Hinton 2012, "ImageNet classific
 
 The paper says 224x224, from which an 11x11 filter at stride 4 does not give 55; the notes' 227 is
 right. On two GPUs the second, fourth and fifth convolution saw half the maps each: `groups=2`.
+That changed the network, for fewer wires between them. `SPLIT` changes nothing but where weights
+lie: a device has half the units of fc6, and of fc7 the weights that leave them. Their sum is the
+one thing that goes between the two in a forward pass.
 """
 
 from __future__ import annotations
@@ -47,6 +50,7 @@ VARIANTS = MappingProxyType(
 )
 POOLED = (1, 2, 5)  # convolutions that a 3x3 pool of stride 2 follows
 NORMALISED = (1, 2)  # and a local response normalisation before it, where that is asked for
+SPLIT = MappingProxyType({"fc6/kernel": 1, "fc6/bias": 0, "fc7/kernel": 0})  # `Task.split`
 GROUPED = (2, 4, 5)  # convolutions that saw one GPU's maps alone
 
 

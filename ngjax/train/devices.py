@@ -13,18 +13,17 @@ from __future__ import annotations
 
 import functools
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import NamedSharding, PartitionSpec
 
-from ngjax.types import AXIS, UserError
-
-Devices = Sequence[jax.Device]
+from ngjax.train.mesh import Devices, are_rows, mesh, over_rows
+from ngjax.types import AXIS, MODEL, UserError
 
 
 def select(count: int | None = None) -> list[jax.Device]:
@@ -44,9 +43,10 @@ def select(count: int | None = None) -> list[jax.Device]:
     return [device for found in every for device in found]
 
 
-def here(devices: Devices) -> list[jax.Device]:
-    """Those of the devices that this process has."""
-    return [device for device in devices if device.process_index == jax.process_index()]
+def here(devices: Devices) -> list[Any]:
+    """Those of the devices that this process has; rows are one process's always."""
+    own = jax.process_index()
+    return [d for d in devices if are_rows(devices) or d.process_index == own]
 
 
 def own(devices: Devices) -> slice:
@@ -105,6 +105,9 @@ def parallel(
     donate: tuple[int, ...] = (),
 ) -> Callable[..., Any]:
     """`function` of one device's share, run on all of them at once; AXIS is bound inside."""
+    if are_rows(devices):
+        bound = function if len(devices) > 1 else alone(function)
+        return over_rows(bound, devices, in_axes, donate)
     return jax.pmap(
         function,
         axis_name=AXIS,
@@ -143,15 +146,24 @@ def alone(function: Callable[..., Any]) -> Callable[..., Any]:
     return bound
 
 
-def replicate(tree: Any, devices: Devices) -> Any:
-    """One copy a device: [...] -> [n, ...]."""
-    sharding, copied = _sharding(devices, PartitionSpec(AXIS)), len(here(devices))
+def replicate(tree: Any, devices: Devices, axes: Any = None) -> Any:
+    """One copy a device, or a row of them: [...] -> [n, ...].
 
-    def copies(leaf: Any) -> jax.Array:
+    Args:
+        tree: on the host.
+        devices: of all processes.
+        axes: for each leaf the axis along which a row parts its copy, -1 where it does not; None:
+            nowhere.
+    """
+    copied = len(here(devices))
+
+    def copies(leaf: Any, axis: int = -1) -> jax.Array:
         leaf = np.asarray(leaf)
-        return jax.device_put(np.broadcast_to(leaf, (copied, *leaf.shape)), sharding)
+        spec = PartitionSpec(AXIS, *(None,) * axis, MODEL) if axis >= 0 else PartitionSpec(AXIS)
+        whole = np.broadcast_to(leaf, (copied, *leaf.shape))
+        return jax.device_put(whole, _sharding(devices, spec))
 
-    return jax.tree.map(copies, tree)
+    return jax.tree.map(copies, tree, *(() if axes is None else (axes,)))
 
 
 def share(tree: Any, devices: Devices) -> Any:
@@ -208,10 +220,18 @@ def first(tree: Any) -> Any:
 
     Read from the shard: indexing the stacked array would launch a program over all devices.
     """
-    # A second asarray: indexing away the last axis would leave a NumPy scalar, not an array.
-    return jax.tree.map(
-        lambda leaf: np.asarray(np.asarray(leaf.addressable_shards[0].data)[0]), tree
-    )
+
+    def copy(leaf: Any) -> np.ndarray:
+        shards = leaf.addressable_shards
+        held = np.asarray(shards[0].data)
+        if held.shape[1:] != leaf.shape[1:]:  # a row of devices parts it
+            held = np.empty((1, *leaf.shape[1:]), leaf.dtype)
+            for shard in shards:
+                if not shard.index[0].start:
+                    held[(slice(1), *shard.index[1:])] = shard.data
+        return np.asarray(held[0])  # a NumPy scalar, where no axis is left, is no array
+
+    return jax.tree.map(copy, tree)
 
 
 def cast(tree: Any, dtype: Any) -> Any:
@@ -225,4 +245,4 @@ def cast(tree: Any, dtype: Any) -> Any:
 
 
 def _sharding(devices: Devices, spec: PartitionSpec) -> NamedSharding:
-    return NamedSharding(Mesh(np.array(here(devices)), (AXIS,)), spec)
+    return NamedSharding(mesh(here(devices)), spec)

@@ -76,6 +76,8 @@ class Population:
         run = self.program.run
         if run.patience:
             return "--run.patience stops each member by itself"
+        if run.shard_optimizer or run.model_devices > 1:
+            return "--run.shard_optimizer and --run.model_devices spread one member over devices"
         if run.weights == "best":
             return "--run.weights=best keeps checkpoints of each member"
         if len(dev.here(self.devices)) < len(self.devices):

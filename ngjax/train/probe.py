@@ -144,7 +144,8 @@ def probe(task: Task, run: Run, seed: int = 0, after: int = 0) -> Probe:
         seed: of weights and batches.
         after: updates made first.
     """
-    program = Program(task, dataclasses.replace(run, accumulate=1), dev.select(1))
+    alone = {"accumulate": 1, "shard_optimizer": False, "model_devices": 1}
+    program = Program(task, dataclasses.replace(run, **alone), dev.select(1))
     feed, state = program.feed(seed), program.place(program.initial(seed))
     slots = dev.put(feed.slots(), program.devices)
     try:

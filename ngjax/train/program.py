@@ -23,6 +23,8 @@ from jax import lax
 from ngjax import metrics as metric
 from ngjax.train import devices as dev
 from ngjax.train.feed import Feed, Stretch, evaluation_batches
+from ngjax.train.layout import lay
+from ngjax.train.mesh import rows
 from ngjax.train.settings import Intervals, Run
 from ngjax.train.step import evaluate_step, predict_step, train_step
 from ngjax.types import Metrics, State, Task, UserError
@@ -35,20 +37,25 @@ class Program:
         """Check what can be checked before anything is written.
 
         Raises:
-            UserError: a batch that the devices do not divide, a part that names no parameter.
+            UserError: a batch that the devices do not divide, a part that names no parameter, a
+                state that cannot be parted as the Run asks.
         """
-        self.task, self.run, self.devices = task, run, devices
+        self.task, self.run, self.devices = task, run, rows(devices, run.model_devices)
         self.intervals = Intervals.of(run, task.train.size if task.train else None)
         if task.train:
             dev.check_divides(
-                "run.batch_size", self.intervals.batch_size, len(devices), run.accumulate
+                "run.batch_size", self.intervals.batch_size, len(self.devices), run.accumulate
             )
         elif run.accumulate > 1:
             raise UserError("--run.accumulate: this experiment has no batches to cut into parts")
         self.storage = jnp.float64 if run.dtype == "float64" else jnp.float32
         self._evaluations: dict[Any, Any] = {}
         with self.precision():  # a part that names no parameter is refused here, not midway
-            jax.eval_shape(self._initialise, *self._seeded(0))
+            begun = self._seeded(0)
+            shapes = jax.eval_shape(self._initialise, *begun)
+            rule = functools.partial(self._rule, begun[1])
+            self.layout = lay(task, run, self.devices, shapes.params, rule)
+        self.held = self.layout.held(shapes)  # bytes a device: {"parameters", "optimizer"}
 
     @functools.cached_property
     def constants(self) -> Any:
@@ -67,6 +74,7 @@ class Program:
             return self
         made = copy.copy(self)
         made.devices, made._evaluations = devices, {}
+        made.layout = dataclasses.replace(self.layout, devices=devices)
         return made
 
     def feed(self, seed: int) -> Feed:
@@ -92,7 +100,7 @@ class Program:
             params, extra = self.task.init(jax.random.wrap_key_data(key_data))
             params = dev.cast(params, self.storage)
             extra = dev.cast(extra, self.storage)
-            tx = optax.with_extra_args_support(self.task.tx(hyper, self.intervals.pace))
+            tx = self._rule(hyper)
             averaged = {"params": params, "extra": extra}
             zero = functools.partial(jax.tree.map, _zero_if_floating)
             return State(
@@ -106,6 +114,9 @@ class Program:
             )
 
         return jax.jit(initialise, compiler_options={"xla_backend_optimization_level": 0})
+
+    def _rule(self, hyper: Any) -> optax.GradientTransformationExtraArgs:
+        return optax.with_extra_args_support(self.task.tx(hyper, self.intervals.pace))
 
     def _seeded(self, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """(key data, hyper): what `_initialise` takes."""
@@ -122,18 +133,14 @@ class Program:
         return state
 
     def place(self, state: State) -> State:
-        """A host state on the devices: replicated, its carry dealt out."""
+        """A host state on the devices."""
         with self.precision():
-            carry = dev.deal(state.carry, len(self.devices), self.run.accumulate)
-            carry = jax.tree.map(lambda leaf: leaf[dev.own(self.devices)], carry)
-            whole = dev.replicate(state._replace(carry=None), self.devices)
-            return whole._replace(carry=dev.put(carry, self.devices))
+            return self.layout.place(state)
 
     def fetch(self, state: State) -> State:
-        """A state of the devices on the host: one replica, its carry whole again."""
+        """A state of the devices on the host, whole."""
         with self.precision():
-            carry = dev.undeal(dev.whole(state.carry, self.devices))
-        return dev.first(state._replace(carry=None))._replace(carry=carry)
+            return self.layout.fetch(state)
 
     def varied(self, hyper: Mapping[str, float]) -> Program:
         """The same compiled programs, started from other scalars: they are no part of them.
@@ -155,16 +162,16 @@ class Program:
     @functools.cached_property
     def chunk(self) -> Any:
         """Some steps on one device's share: (state, constants, slots, drawn, steps) -> ..."""
-        step = functools.partial(
-            train_step, self.task, self.intervals.pace, self.run.dtype, self.run.ema
-        )
+        run, shared = self.run, len(self.devices) if self.run.shard_optimizer else 1
+        step = functools.partial(train_step, self.task, self.intervals.pace, run.dtype, run.ema)
 
         def chunk(state: State, constants: Any, slots: Any, drawn: Any, steps: Any) -> Any:
             mask = jnp.ones(slots.shape, jnp.float32)
 
             def one(i: Any, state: State) -> tuple[State, Metrics]:
                 here = jax.tree.map(lambda leaf: leaf[i], drawn)  # [parts, b, ...]
-                return step(state, constants, {**here, "slot": slots, "mask": mask})
+                here = {**here, "slot": slots, "mask": mask}
+                return step(state, constants, here, shared=shared)
 
             shapes = jax.eval_shape(lambda state: one(0, state)[1], state)
             capacity = jax.tree.leaves(drawn)[0].shape[0]

@@ -18,6 +18,8 @@ class Run:
     accumulate: int = 1  # parts a batch is computed in, one after another, to save memory
     evaluate_batch: int = 512  # examples an evaluation call sees, over all devices
     dtype: Literal["float32", "float64", "bfloat16"] = "float32"  # bfloat16 keeps float32 params
+    shard_optimizer: bool = False  # each device keeps its share of the rule's averages (ZeRO-1)
+    model_devices: int = 1  # that hold the wide layers in parts; the rest share out the batch
     ema: float = 0.0  # beta of the averaged weights that evaluation uses (notes 2.4); 0: off
     evaluate_every: int = 0  # updates; 0: once an epoch, at most 20 times a run
     log_every: int = 0  # updates; 0: 200 times a run
@@ -28,7 +30,7 @@ class Run:
 
     def __post_init__(self) -> None:
         """Refuse what no run can do."""
-        for name in ("epochs", "accumulate", "evaluate_batch", "keep"):
+        for name in ("epochs", "accumulate", "evaluate_batch", "keep", "model_devices"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: must be 1 or more, got {getattr(self, name)}")
         for name in ("steps", "batch_size", "evaluate_every", "log_every", "save_every"):
@@ -36,6 +38,8 @@ class Run:
                 raise ValueError(f"{name}: must be 0 or more, got {getattr(self, name)}")
         if self.patience < 0:
             raise ValueError(f"patience: must be 0 or more, got {self.patience}")
+        if self.shard_optimizer and self.model_devices > 1:
+            raise ValueError("shard_optimizer: goes with model_devices=1 only; leave one out")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema: must be in [0, 1), got {self.ema}")
 

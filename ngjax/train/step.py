@@ -17,6 +17,7 @@ import optax
 from jax import lax
 
 from ngjax.train.devices import cast, device_sum
+from ngjax.train.shared_rule import shared_rule
 from ngjax.types import Array, Aux, Batch, Context, Metrics, Pace, Source, State, Sum, Task
 
 
@@ -91,7 +92,14 @@ def summed_gradient(
 
 
 def train_step(
-    task: Task, pace: Pace, dtype: str, ema: float, state: State, constants: Any, drawn: Any
+    task: Task,
+    pace: Pace,
+    dtype: str,
+    ema: float,
+    state: State,
+    constants: Any,
+    drawn: Any,
+    shared: int = 1,
 ) -> tuple[State, Metrics]:
     """One update: W := W - alpha * rule(gradient of the mean loss over the global batch).
 
@@ -103,6 +111,7 @@ def train_step(
         state: this device's replica (its carry: this device's share, [parts, b, ...]).
         constants: `Task.constants` on the device.
         drawn: "index", "slot", "mask" and fetched leaves, [parts, b, ...].
+        shared: devices that share out what the rule keeps, 1 where each keeps all; static.
 
     Returns:
         The new state, and metrics with "loss", each (total, count) over the global batch.
@@ -119,6 +128,7 @@ def train_step(
 
     value, gradient, loss, aux = mean_gradient(state.params)
     tx = optax.with_extra_args_support(task.tx(state.hyper, pace))
+    tx = tx if shared == 1 else shared_rule(tx, shared)
     updates, opt_state = tx.update(
         gradient,
         state.opt_state,
