@@ -137,9 +137,11 @@ def _train(made: Plan, arm: str, seed: int, log: MetricsLog | None, signals: Sig
         folder=checkpoints(made.folder, arm, seed),
         signals=signals,
     )
+    watch = made.programs[arm].watch
     if log is None:
-        return train()
-    with Progress(f"{made.request.name} {arm} seed {seed}") as progress:
+        with watch:
+            return train()
+    with watch, Progress(f"{made.request.name} {arm} seed {seed}") as progress:
         hooks = Hooks(
             write=lambda step, epoch, seconds, values: log.write(
                 arm, seed, step, epoch, seconds, values
