@@ -129,8 +129,9 @@ LOADS = {  # experiment and its knobs; 64 examples a process
     "lenet": ("lenet", "1998", ()),
     "mlp-1024": ("optimizers", "momentum", ("hidden=1024,1024",)),
 }
-SIZES = (1 << 12, 1 << 24)  # bytes: what latency and what bandwidth are measured on
+MANY, SMALL, LARGE = 12, 1 << 12, 1 << 24  # arrays and bytes that latency and bandwidth show on
 SHORT, LONG = 5, 45  # steps of two device calls; what a step costs is the difference
+WHOLE = ("run.steps=60", "run.evaluate_every=60", "run.save_every=60")  # no call is cut
 
 
 def worker(port: int, processes: int, process: int) -> dict[str, Any]:
@@ -145,10 +146,11 @@ def worker(port: int, processes: int, process: int) -> dict[str, Any]:
     from ngjax.train.link import Link as Peers
 
     jax.config.update("jax_num_cpu_devices", 1)
-    hosts.join(Peers(), f"127.0.0.1:{port}", processes, process, 1)
-    found: dict[str, Any] = {"steps": {}, "sums": {}, "bytes": {}}
+    link = Peers()
+    hosts.join(link, f"127.0.0.1:{port}", processes, process, 1)
+    found: dict[str, Any] = {"steps": {}, "sums": {}, "bytes": {}, "arrays": {}}
     for load, (name, arm, overrides) in LOADS.items():
-        knobs = (*overrides, f"run.batch_size={64 * processes}", "run.steps=100")
+        knobs = (*overrides, *WHOLE, f"run.batch_size={64 * processes}")
         asked = plan.Request(name, knobs, (arm,), devices=1, workdir=Path("/nonexistent"))
         program = plan.plan(asked).programs[arm]
         state, feed = program.place(program.initial(0)), program.feed(0)
@@ -163,17 +165,20 @@ def worker(port: int, processes: int, process: int) -> dict[str, Any]:
         found["steps"][load] = (min(took[LONG]) - min(took[SHORT])) / (LONG - SHORT)
         leaves = jax.tree.leaves(program.fetch(state).params)
         found["bytes"][load] = sum(leaf.nbytes for leaf in leaves)
+        found["arrays"][load] = len(leaves)
         feed.close()
     devices = dev.select(1)
     total = dev.parallel(dev.device_sum, devices, 0)
-    for size in SIZES:
-        held, seconds = dev.replicate(np.ones(size // 4, np.float32), devices), []
+    for name, sizes in {"small": [SMALL] * MANY, "large": [LARGE]}.items():
+        held = dev.replicate([np.ones(size // 4, np.float32) for size in sizes], devices)
+        seconds = []
         for _ in range(10):
             start = time.perf_counter()
             jax.block_until_ready(total(held))
             seconds.append(time.perf_counter() - start)
-        found["sums"][size] = sorted(seconds)[len(seconds) // 2]
+        found["sums"][name] = sorted(seconds)[len(seconds) // 2]
     dev.agree(0)
+    link.leave(0)
     return found
 
 
@@ -194,19 +199,21 @@ def measured(processes: int) -> dict[str, Any]:
 def compare(seen: dict[int, dict[str, Any]], cores: int) -> list[tuple[str, ...]]:
     """Predicted and measured seconds of a step; one and two processes give the parts of the model.
 
-    A sum of two processes is fitted: its latency on the small size, the bandwidth on the large one.
-    Nothing of four processes goes into what is predicted of them.
+    Sums of two processes are fitted: a turn's latency on many small arrays, for each array is a sum
+    of its own, and the bandwidth on a large one. Nothing of four goes into their prediction.
     """
     one = seen[1]
-    small, large = (float(seen[2]["sums"][str(size)]) for size in SIZES)
-    link = Link(SIZES[1] / max(large - small, 1e-9), small)
+    sums = seen[2]["sums"]
+    latency = sums["small"] / MANY
+    link = Link(LARGE / max(sums["large"] - latency, 1e-9), latency)
     rows: list[tuple[str, ...]] = [
         ("load", "gradients", "processes", "predicted", "measured", "efficiency", "off by")
     ]
     for load in LOADS:
         compute, size = one["steps"][load], one["bytes"][load]
         for n in sorted(seen):
-            said = on_cores(compute + gather(n, size, link), n, cores)
+            together = gather(n, size, link._replace(latency=latency * one["arrays"][load]))
+            said = on_cores(compute + together, n, cores)
             was = seen[n]["steps"][load]
             per_core = on_cores(compute, n, cores) / was
             milli = (f"{1e3 * said:.2f} ms", f"{1e3 * was:.2f} ms")

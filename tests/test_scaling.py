@@ -56,14 +56,12 @@ def test_the_page_shows_what_the_command_prints():
 
 
 def test_a_prediction_of_four_processes_is_made_of_what_one_and_two_were_seen_to_do():
-    sums = {"4096": 1e-3, str(1 << 24): 17.777216e-3}  # 1 ms and 1 GB/s
-    size = dict.fromkeys(scaling.LOADS, 2000000.0)
+    sums = {"small": 6e-3, "large": 17.277216e-3}  # half a ms each of 12 arrays, and 1 GB/s
+    size, arrays = dict.fromkeys(scaling.LOADS, 2e6), dict.fromkeys(scaling.LOADS, 2)
     steps = {1: 0.010, 2: 0.013, 4: 0.040}
-    seen = {
-        n: {"steps": dict.fromkeys(scaling.LOADS, s), "sums": sums, "bytes": size}
-        for n, s in steps.items()
-    }
+    shared = {"sums": sums, "bytes": size, "arrays": arrays}
+    seen = {n: {"steps": dict.fromkeys(scaling.LOADS, s), **shared} for n, s in steps.items()}
     _, one, two, four, *_ = scaling.compare(seen, cores=2)
     assert one[3:] == ("10.00 ms", "10.00 ms", "100 %", "+0 %")
-    assert two[3:] == ("13.00 ms", "13.00 ms", "77 %", "+0 %")  # 10 + (2 + 1)
-    assert four[3:] == ("38.00 ms", "40.00 ms", "50 %", "-5 %")  # 2 (10 + 3 (2 + 1))
+    assert two[3:] == ("13.00 ms", "13.00 ms", "77 %", "+0 %")  # 10 + (2 + 2 / 2)
+    assert four[3:] == ("38.00 ms", "40.00 ms", "50 %", "-5 %")  # 2 (10 + 3 (2 + 2 / 2))

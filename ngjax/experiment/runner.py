@@ -172,7 +172,8 @@ def evaluate(made: Plan) -> dict[str, dict[int, dict[str, float]]]:
             state = restore(program, seed, folder, made.experiment.objective)
             if state is None:
                 raise UserError(f"--workdir={made.folder}: no checkpoint of {arm}, seed {seed}")
-            found.setdefault(arm, {})[seed] = program.evaluate_all(program.place(state))
+            with program.watch:
+                found.setdefault(arm, {})[seed] = program.evaluate_all(program.place(state))
     return found
 
 

@@ -14,7 +14,7 @@ from ngjax.train import devices as dev
 from ngjax.train.link import Link
 from ngjax.types import UserError
 
-HEARTBEAT = 30  # seconds of silence after which JAX aborts a run; our `Link` is quicker
+HEARTBEAT = 60  # seconds of silence after which JAX aborts a run; `Link` is quicker, and briefer
 WAIT = 300  # seconds that a process waits for the others to start
 AUTO = "auto"
 

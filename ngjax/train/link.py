@@ -36,7 +36,6 @@ def end(line: str, code: int) -> None:
 
     Written to the descriptor: a thread that hangs may hold the stream.
     """
-    sys.stdout.flush()
     if code == STUCK:
         faulthandler.dump_traceback(file=2, all_threads=True)
     fresh = "\n" if os.isatty(2) else ""  # there may be a progress bar
@@ -151,12 +150,14 @@ class Link:
             time.sleep(patience)
 
     def _listen(self) -> None:
-        said, beat = dict.fromkeys(self._peers, b""), time.monotonic()
+        said, beat, now = dict.fromkeys(self._peers, b""), 0.0, time.monotonic()
         sockets = list(self._peers.values())
         while not self._left:
             for key, _ in self._selector.select(BEAT / 4):
                 said[key.data] = self._receive(key.data, key.fileobj, said[key.data])
-            now = time.monotonic()
+            before, now = now, time.monotonic()
+            if now - before > 2 * BEAT:  # all may have been stopped, as a scheduler does
+                self._heard = dict.fromkeys(self._heard, now)
             if now - beat >= BEAT:
                 beat = now
                 self._tell("")

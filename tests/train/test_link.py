@@ -127,19 +127,31 @@ def test_a_process_that_never_comes_is_named():
 
 def test_the_watchdog_counts_from_call_to_call_and_lets_compilation_pass():
     told = []
-    watch = Watchdog(0.6, told.append, compiling=60)
+    watch = Watchdog(1.2, told.append, compiling=60)
     with watch:
-        time.sleep(1.2)  # the first call compiles
+        time.sleep(2.0)  # the first call compiles
         for _ in range(4):
             watch.finished()
-            time.sleep(0.2)
+            time.sleep(0.5)
         assert not told
-        time.sleep(2.0)
-    assert told == [0.6]
+        time.sleep(2.5)
+    assert told == [1.2]
     with Watchdog(0.0, told.append, compiling=0.0), Watchdog(0.3, told.append, compiling=0.0):
         pass
-    time.sleep(0.6)
-    assert told == [0.6]
+    time.sleep(1.0)
+    assert told == [1.2]
+
+
+def test_time_in_which_the_process_itself_was_stopped_does_not_count(monkeypatch):
+    clock, told = [100.0], []
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    with Watchdog(3.0, told.append, compiling=0):
+        clock[0] += 1000  # Ctrl-Z, a walk, fg
+        time.sleep(1.2)
+        assert not told
+        clock[0] += 4
+        time.sleep(1.2)
+    assert told == [3.0]
 
 
 def test_a_process_alone_ends_with_its_stacks():
