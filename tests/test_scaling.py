@@ -56,7 +56,7 @@ def test_the_page_shows_what_the_command_prints():
 
 
 def test_a_prediction_of_four_processes_is_made_of_what_one_and_two_were_seen_to_do():
-    sums = {"small": 6e-3, "large": 17.277216e-3}  # half a ms each of 12 arrays, and 1 GB/s
+    sums = {"small": 0.5e-3, "large": 17.277216e-3}  # half a ms, and 1 GB/s
     size, arrays = dict.fromkeys(scaling.LOADS, 2e6), dict.fromkeys(scaling.LOADS, 2)
     steps = {1: 0.010, 2: 0.013, 4: 0.040}
     shared = {"sums": sums, "bytes": size, "arrays": arrays}

@@ -158,10 +158,14 @@ def test_a_killed_process_ends_the_other_in_a_line_and_the_same_command_goes_on(
             since = time.monotonic()
             code, _, errors = ended([running[1 - which]])[0]
             took = time.monotonic() - since
-        assert code == link.LOST and took < 30, (code, took, errors)
-        *progress, last = errors.splitlines()
-        assert last.startswith(f"launch.py: process {which} of 2 was killed or crashed; the same")
-        assert all(" step " in line for line in progress), errors  # of the first process alone
+        assert took < 30
+        # Process 0 holds JAX's own service: its end JAX sees too, and may abort a moment before us.
+        assert code == link.LOST or (which, code) == (0, -signal.SIGABRT), (code, errors)
+        if code == link.LOST:
+            last = errors.splitlines()[-1]
+            assert last.startswith(f"launch.py: process {which} of 2 was killed or crashed; the")
+        if which == 1:
+            assert all(" step " in line for line in errors.splitlines()[:-1]), errors  # progress
     ran(2, *words)
     assert result(rows.parent) == unbroken(*CARRIED, tmp_path / "one")
 
@@ -191,7 +195,8 @@ def test_tasks_of_slurm_find_one_another(tmp_path):
     kept = f"--cache_dir={os.environ['JAX_COMPILATION_CACHE_DIR']}"
     with at_work([[*LAUNCH, kept, *words]] * 2, told) as running:
         (code, told, _), (other, silent, nothing) = ended(running)
-    assert (code, other) == (0, 0) and "report" in told and not silent + nothing
+    assert (code, other) == (0, 0) and "report" in told
+    assert "report" not in silent and not nothing
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["devices"]["count"] == 4
 
