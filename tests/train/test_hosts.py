@@ -29,7 +29,8 @@ LAUNCH = [sys.executable, str(ROOT / "launch.py")]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 SMOKE = ("--experiment=optimizers", "--arms=momentum", "--smoke")
 MOMENTUM = ("optimizers", "momentum", ("run.steps=30", "run.evaluate_every=10", "hidden=8"))
-CARRIED = ("language_model", "rnn", ("run.steps=600", "run.evaluate_every=50"))
+STEPS = ("run.steps=600", "run.evaluate_every=50", "run.batch_size=12")  # over 4 and 6 devices
+CARRIED = ("language_model", "rnn", STEPS)
 
 
 @contextlib.contextmanager
