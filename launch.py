@@ -8,14 +8,15 @@
     python launch.py --index                          the notes' index: where each term is
 
 Exit codes: 0 done, 1 a claim failed under --strict, 2 a mistake on the command line or in a file,
-3 the loss became NaN or infinite, 130 and 143 stopped by Ctrl-C or SIGTERM with the run saved.
+3 the loss became NaN or infinite, 75 no device call came back within --watchdog, 76 another process
+of the run was lost, 130 and 143 stopped by Ctrl-C or SIGTERM with the run saved. After 75, 76, 130
+and 143 the same command goes on.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,10 @@ flags.DEFINE_boolean("strict", False, "exit with 1 where a claim of the notes do
 flags.DEFINE_string("workdir", None, "the run folder; default runs/<experiment>")
 flags.DEFINE_string("data_dir", None, "where data sets are found, and downloads go")
 flags.DEFINE_integer("devices", None, "how many devices; on a CPU, that many host devices", 1)
-flags.DEFINE_string("coordinator", None, "host:port of process 0, where several make one run")
+flags.DEFINE_string("coordinator", None, "host:port of process 0 of several; auto: ask SLURM ...")
 flags.DEFINE_integer("num_processes", None, "of how many processes, mostly one a host", 1)
 flags.DEFINE_integer("process_id", None, "which of them this is; 0 writes the run folder", 0)
+flags.DEFINE_float("watchdog", 600.0, "seconds a device call may take; 0: any time", 0)
 flags.DEFINE_boolean("smoke", False, "a run of seconds that only shows that everything works")
 MODES = ["train", "eval", "predict", "sample", "search", "table"]
 MEANING = "eval, predict and sample: ask saved weights; search: tune; table: layers and their cost"
@@ -128,36 +130,41 @@ def _define_for(argv: Sequence[str]) -> None:
 
 def main(argv: Sequence[str]) -> None:
     """Do what the flags say; every ending has its exit code."""
+    from ngjax.train.link import Link
     from ngjax.train.record import NotFinite
     from ngjax.train.signals import Interrupted
 
+    link = Link()
     if not FLAGS["verbosity"].present:  # what JAX tells of backends that are not there is noise
         logging.set_verbosity(logging.WARNING)
     try:
-        code = _do(asks_help=len(argv) > 1)
+        code = _do(link, asks_help=len(argv) > 1)
     except UserError as error:
-        _exit(str(error), 2)
+        _exit(str(error), 2, link)
     except NotFinite as error:
-        _exit(f"{FLAGS.experiment}: {error}; try a smaller --optimizer.learning_rate", 3)
+        _exit(f"{FLAGS.experiment}: {error}; try a smaller --optimizer.learning_rate", 3, link)
     except Interrupted as stop:
-        _exit(f"{stop}; the same command goes on from there", stop.exit_code)
+        _exit(f"{stop}; the same command goes on from there", stop.exit_code, link)
     except BrokenPipeError:  # who read our output has read enough
         os._exit(0)
     except OSError as error:
-        _exit(f"{error.filename or FLAGS.workdir}: {error.strerror or error}", 2)
+        _exit(f"{error.filename or FLAGS.workdir}: {error.strerror or error}", 2, link)
     except KeyboardInterrupt:
-        _exit("stopped; what was saved before is whole, and the same command goes on", 130)
-    _leave_together()
+        _exit("stopped; what was saved before is whole, and the same command goes on", 130, link)
+    except Exception:
+        link.explain()
+        raise
+    link.leave(code)
     sys.exit(code)
 
 
-def _do(asks_help: bool) -> int:
+def _do(link: Any, asks_help: bool) -> int:
     from ngjax.experiment import console
 
     if FLAGS.index:
         return console.print_index()
     if FLAGS.ledger:
-        _start_jax()
+        _start_jax(link)
         return console.print_ledger()
     if asks_help:
         return console.print_help(__doc__, [FLAGS[name] for name in OWN], FLAGS.experiment)
@@ -165,58 +172,50 @@ def _do(asks_help: bool) -> int:
         return console.print_catalogue()
     if FLAGS.mode != "search" and (stray := [name for name in SEARCH if FLAGS[name].present]):
         raise UserError(f"--{stray[0]}: belongs to --mode=search")
-    _start_jax()
+    _start_jax(link)
     from ngjax.experiment import plan, runner
 
     if FLAGS.mode == "search":
         from ngjax.experiment import searching
 
-        return searching.launch(_request(plan), *(FLAGS[name].value for name in SEARCH))
+        return searching.launch(_request(plan, link), *(FLAGS[name].value for name in SEARCH))
     if FLAGS.mode == "table":
-        return console.print_table(*plan.configs(_request(plan)))
+        return console.print_table(*plan.configs(_request(plan, link)))
     if FLAGS.mode in ("predict", "sample"):
         from ngjax.experiment import predicting
 
-        told = predicting.ask(FLAGS.mode, _request(plan), FLAGS.input)
-        return 0 if FLAGS.process_id else console.print_lines(told)
-    made = plan.plan(_request(plan))
+        told = predicting.ask(FLAGS.mode, _request(plan, link), FLAGS.input)
+        return 0 if link.process else console.print_lines(told)
+    made = plan.plan(_request(plan, link))
     if FLAGS.mode == "eval":
         found = runner.evaluate(made)
-        return 0 if FLAGS.process_id else console.print_evaluation(found)
+        return 0 if link.process else console.print_evaluation(found)
     summary = plan.finished(made)
-    if summary and not FLAGS.process_id:
+    if summary and not link.process:
         return console.print_finished(summary, made.folder, FLAGS.strict)
     summary = summary or runner.run(made)
-    return 0 if FLAGS.process_id else console.print_results(summary, made.folder, FLAGS.strict)
+    return 0 if link.process else console.print_results(summary, made.folder, FLAGS.strict)
 
 
-def _start_jax() -> None:
+def _start_jax(link: Any) -> None:
     """Devices and the cache of compiled programs must be said before the first array is made."""
     import jax
 
     if FLAGS.devices:
         jax.config.update("jax_num_cpu_devices", FLAGS.devices)
-    from ngjax.train import hosts
-
-    hosts.join(FLAGS.coordinator, FLAGS.num_processes, FLAGS.process_id, FLAGS.devices)
     if FLAGS.cache_dir:
         jax.config.update("jax_compilation_cache_dir", str(Path(FLAGS.cache_dir).expanduser()))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    from ngjax.train import hosts
+
+    asked = (FLAGS.coordinator, FLAGS.num_processes, FLAGS.process_id, FLAGS.devices)
+    hosts.join(link, *asked)
 
 
-def _leave_together(patience: float = 10.0) -> None:
-    """Wait for the other processes: one that went first would take them with it.
+def _request(plan: Any, link: Any) -> Any:
+    from ngjax.train.watchdog import Watchdog
 
-    Not for long: they may be waiting for this one, in a step that it will never take.
-    """
-    if FLAGS.is_parsed() and FLAGS.coordinator and "jax" in sys.modules:
-        leaving = threading.Thread(target=sys.modules["jax"].distributed.shutdown, daemon=True)
-        leaving.start()
-        leaving.join(patience)
-
-
-def _request(plan: Any) -> Any:
     knobs = [name for name in FLAGS if name not in BEFORE and name not in OWN]
     typed = [f"{name}={cfg.write(FLAGS[name].value)}" for name in knobs if FLAGS[name].present]
     if FLAGS.data_dir is not None:
@@ -233,13 +232,15 @@ def _request(plan: Any) -> Any:
         workdir=Path(FLAGS.workdir) if FLAGS.workdir else None,
         smoke=FLAGS.smoke,
         command=tuple(sys.argv),
+        watch=Watchdog(FLAGS.watchdog, link.stuck),
     )
 
 
-def _exit(line: str, code: int) -> None:
+def _exit(line: str, code: int, link: Any = None) -> None:
     print(f"launch.py: {line}", file=sys.stderr, flush=True)
     sys.stdout.flush()
-    _leave_together()
+    if link:
+        link.leave(code)
     os._exit(code)  # at once: libraries with threads add tracebacks to an ordinary exit
 
 

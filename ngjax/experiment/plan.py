@@ -14,6 +14,7 @@ from ngjax.experiment.spec import Experiment
 from ngjax.train import devices as dev
 from ngjax.train.program import Program
 from ngjax.train.settings import Intervals
+from ngjax.train.watchdog import Watchdog
 from ngjax.types import Task, UserError
 
 HERE_ONLY = ("data.directory",)  # knobs that say where, not what: two machines may differ in them
@@ -33,6 +34,7 @@ class Request:
     smoke: bool = False
     strict: bool = False
     command: tuple[str, ...] = ()  # as typed, for the report
+    watch: Watchdog | None = None  # over device calls; none: they may take for ever
 
     @property
     def folder(self) -> Path:
@@ -83,7 +85,8 @@ def plan(request: Request) -> Plan:
     devices = tuple(dev.select(request.devices))
     if request.devices is None:
         devices = tuple(dev.select(sharing(tasks, arms, devices)))
-    programs = {arm: Program(task, arms[arm].run, devices) for arm, task in tasks.items()}
+    watch = request.watch
+    programs = {a: Program(task, arms[a].run, devices, watch) for a, task in tasks.items()}
     for program in programs.values():
         _check_objective(experiment, program)
     made = Plan(request, experiment, arms, programs, request.folder, devices)

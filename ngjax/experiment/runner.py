@@ -137,12 +137,14 @@ def _train(made: Plan, arm: str, seed: int, log: MetricsLog | None, signals: Sig
         folder=checkpoints(made.folder, arm, seed),
         signals=signals,
     )
+    watch = made.programs[arm].watch
     if log is None:
-        return train()
+        with watch:
+            return train()
     if made.programs[arm].layout.saves_memory:
         sizes = (f"{size / 1e6:,.3f} MB of {of}" for of, size in made.programs[arm].held.items())
         print(f"{made.request.name} {arm}: a device holds {' and '.join(sizes)} state")
-    with Progress(f"{made.request.name} {arm} seed {seed}") as progress:
+    with watch, Progress(f"{made.request.name} {arm} seed {seed}") as progress:
         hooks = Hooks(
             write=lambda step, epoch, seconds, values: log.write(
                 arm, seed, step, epoch, seconds, values
@@ -173,7 +175,8 @@ def evaluate(made: Plan) -> dict[str, dict[int, dict[str, float]]]:
             state = restore(program, seed, folder, made.experiment.objective)
             if state is None:
                 raise UserError(f"--workdir={made.folder}: no checkpoint of {arm}, seed {seed}")
-            found.setdefault(arm, {})[seed] = program.evaluate_all(program.place(state))
+            with program.watch:
+                found.setdefault(arm, {})[seed] = program.evaluate_all(program.place(state))
     return found
 
 

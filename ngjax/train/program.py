@@ -27,20 +27,24 @@ from ngjax.train.layout import lay
 from ngjax.train.mesh import rows
 from ngjax.train.settings import Intervals, Run
 from ngjax.train.step import evaluate_step, predict_step, train_step
+from ngjax.train.watchdog import Watchdog
 from ngjax.types import Metrics, State, Task, UserError
 
 
 class Program:
     """The device side of a Task under a Run; the host side is `engine.fit`."""
 
-    def __init__(self, task: Task, run: Run, devices: dev.Devices) -> None:
-        """Check what can be checked before anything is written.
+    def __init__(
+        self, task: Task, run: Run, devices: dev.Devices, watch: Watchdog | None = None
+    ) -> None:
+        """Check what can be checked before anything is written; `watch` hears of device calls.
 
         Raises:
             UserError: a batch that the devices do not divide, a part that names no parameter, a
                 state that cannot be parted as the Run asks.
         """
-        self.task, self.run, self.devices = task, run, rows(devices, run.model_devices)
+        self.task, self.run, self.watch = task, run, watch or Watchdog()
+        self.devices = rows(devices, run.model_devices)
         self.intervals = Intervals.of(run, task.train.size if task.train else None)
         if task.train:
             dev.check_divides(
@@ -157,6 +161,7 @@ class Program:
 
     @functools.cached_property
     def _chunk(self) -> Any:
+        self.watch.compiles()
         return dev.parallel(self.chunk, self.devices, (0, None, 0, 0, None), donate=(0,))
 
     @functools.cached_property
@@ -196,11 +201,14 @@ class Program:
             drawn = dev.put(stretch.drawn, self.devices)
             count = np.int32(stretch.steps)
             state, told = self._chunk(state, self.constants, slots, drawn, count)
-            return state, jax.tree.map(lambda leaf: leaf[: stretch.steps], dev.first(told))
+            told = jax.tree.map(lambda leaf: leaf[: stretch.steps], dev.first(told))
+            self.watch.finished()
+            return state, told
 
     def _evaluation(self, name: str, step: Any) -> Any:
         source = self.task.evals[name]
         if (name, step) not in self._evaluations:
+            self.watch.compiles()
             bound = functools.partial(step, self.task, source, self.run.dtype, self.run.ema)
             self._evaluations[name, step] = dev.parallel(bound, self.devices, (0, None, 0))
         return self._evaluations[name, step]
@@ -218,6 +226,7 @@ class Program:
             for drawn in self._evaluation_batches(name):
                 out = call(state, self.constants, dev.put(drawn, self.devices))
                 sums = metric.add(sums, jax.tree.map(float, dev.first(out)))
+                self.watch.finished()
         values = metric.divide(sums, f"{name}/")
         if self.task.score:
             outputs, batch = self.predict(state, name)
@@ -240,6 +249,7 @@ class Program:
             for drawn in self._evaluation_batches(name):
                 out = call(state, self.constants, dev.put(drawn, self.devices))
                 out = dev.whole(out, self.devices)  # [N, b, ...]
+                self.watch.finished()
                 rows.append(jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), out))
         return jax.tree.map(lambda *parts: np.concatenate(parts)[:size], *rows)
 

@@ -21,6 +21,7 @@ from small import network
 from ngjax.experiment import plan as planning
 from ngjax.experiment import runner
 from ngjax.train import devices as dev
+from ngjax.train import link
 from ngjax.train.feed import Feed, evaluation_batches
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,14 +29,15 @@ LAUNCH = [sys.executable, str(ROOT / "launch.py")]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 SMOKE = ("--experiment=optimizers", "--arms=momentum", "--smoke")
 MOMENTUM = ("optimizers", "momentum", ("run.steps=30", "run.evaluate_every=10", "hidden=8"))
-CARRIED = ("language_model", "rnn", ("run.steps=600", "run.evaluate_every=50"))
+STEPS = ("run.steps=600", "run.evaluate_every=50", "run.batch_size=12")  # over 4 and 6 devices
+CARRIED = ("language_model", "rnn", STEPS)
 
 
 @contextlib.contextmanager
-def started(processes, *words, last=()):
-    """The same command on hosts of four devices in all, the last one with words of its own."""
+def started(processes, *words, last=(), devices=4, launch=LAUNCH):
+    """The same command on hosts of some devices in all, the last one with words of its own."""
     kept = f"--cache_dir={os.environ['JAX_COMPILATION_CACHE_DIR']}"
-    command = [*LAUNCH, kept, f"--devices={4 // processes}", *map(str, words)]
+    command = [*launch, kept, f"--devices={devices // processes}", *map(str, words)]
     where = f"--coordinator=127.0.0.1:{free_port()}"
     of = [where, f"--num_processes={processes}"] if processes > 1 else []
     commands = [command + (of and [*of, f"--process_id={i}"]) for i in range(processes)]
@@ -51,10 +53,13 @@ def free_port():
 
 
 @contextlib.contextmanager
-def at_work(commands):
-    """Processes, none of which outlives the test."""
+def at_work(commands, told=({}, {}, {}, {})):
+    """Processes, each told something by its environment, none of which outlives the test."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    running = [subprocess.Popen(words, env=ENVIRONMENT, cwd=ROOT, **pipes) for words in commands]
+    running = [
+        subprocess.Popen(words, env={**ENVIRONMENT, **more}, cwd=ROOT, **pipes)
+        for words, more in zip(commands, told, strict=False)
+    ]
     try:
         yield running
     finally:
@@ -71,8 +76,8 @@ def ended(running):
     return [(process.returncode, *text) for process, text in zip(running, said, strict=True)]
 
 
-def ran(processes, *words):
-    with started(processes, *words) as running:
+def ran(processes, *words, devices=4):
+    with started(processes, *words, devices=devices) as running:
         found = ended(running)
     assert [code for code, _, _ in found] == [0] * processes, found
     return found
@@ -83,17 +88,26 @@ def typed(name, arm, overrides, folder):
     return (*flags, *(f"--{override}" for override in overrides))
 
 
-def unbroken(name, arm, overrides, folder):
+def unbroken(name, arm, overrides, folder, devices=4):
     """The run of one process, this one."""
-    asked = planning.Request(name, overrides, (arm,), devices=4, workdir=folder, smoke=True)
+    asked = planning.Request(name, overrides, (arm,), devices=devices, workdir=folder, smoke=True)
     runner.run(planning.plan(asked))
-    return result(folder)
+    return result(folder, devices)
 
 
-def result(folder):
+def until_it_is_at_work(running, rows):
+    """Wait for more lines of the log than there are now."""
+    before = rows.read_text().count("\n") if rows.exists() else 0
+    while running[0].poll() is None and not (
+        rows.exists() and rows.read_text().count("\n") > before + 1
+    ):
+        time.sleep(0.02)
+
+
+def result(folder, devices=4):
     """What must not depend on hosts: weights, final metrics, every logged row, the figures."""
     summary = json.loads((folder / "summary.json").read_text())
-    assert summary["devices"]["count"] == 4 and summary["status"] == "complete"
+    assert summary["devices"]["count"] == devices and summary["status"] == "complete"
     (arm,) = summary["arms"].values()
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     figures = sorted(path.name for path in (folder / "figures").iterdir())
@@ -111,31 +125,86 @@ def test_two_processes_of_two_devices_are_one_of_four(tmp_path):
     assert "holds this run, complete" in told and "holds" not in other
 
 
-def test_a_signal_to_either_stops_both_at_one_step_and_any_hosts_go_on(tmp_path):
-    """SIGTERM to the second process, then to the first; one process of four devices ends it.
+def test_a_signal_to_either_stops_all_at_one_step_and_any_hosts_go_on(tmp_path):
+    """SIGTERM to the last of three processes, then to the first of two; one process ends it.
 
     A text read in windows: what each process carries of its own rows is saved whole.
     """
     rows, at = tmp_path / "run" / "metrics.jsonl", []
     words = typed(*CARRIED, rows.parent)
-    for which in (1, 0):
-        before = rows.read_text().count("\n") if rows.exists() else 0
-        with started(2, *words) as running:
-            while running[0].poll() is None and not (
-                rows.exists() and rows.read_text().count("\n") > before + 1
-            ):
-                time.sleep(0.02)
+    for processes, which in ((3, 2), (2, 0)):
+        with started(processes, *words, devices=6) as running:
+            until_it_is_at_work(running, rows)
             running[which].send_signal(signal.SIGTERM)
             found = ended(running)
-        assert [code for code, _, _ in found] == [143, 143], found
-        last = [errors.strip().splitlines()[-1] for _, _, errors in found]
-        assert last[0] == last[1] and "stopped by SIGTERM; saved at step" in last[0]
-        at.append(int(last[0].split("saved at step ")[1].split(";")[0]))
+        assert [code for code, _, _ in found] == [143] * processes, found
+        last = {errors.strip().splitlines()[-1] for _, _, errors in found}
+        assert len(last) == 1 and "stopped by SIGTERM; saved at step" in next(iter(last))
+        at.append(int(last.pop().split("saved at step ")[1].split(";")[0]))
         kept = {int(p.name) for p in rows.parent.glob("checkpoints/*/0/*") if p.name.isdigit()}
         assert max(kept) == at[-1] < 600
     assert at[0] < at[1]
-    ran(1, *words)
+    ran(1, *words, devices=6)
+    assert result(rows.parent, 6) == unbroken(*CARRIED, tmp_path / "one", 6)
+
+
+def test_a_killed_process_ends_the_other_in_a_line_and_the_same_command_goes_on(tmp_path):
+    """SIGKILL of the second process, then of the first, which all of them know one another by."""
+    rows = tmp_path / "run" / "metrics.jsonl"
+    words = typed(*CARRIED, rows.parent)
+    for which in (1, 0):
+        with started(2, *words) as running:
+            until_it_is_at_work(running, rows)
+            running[which].kill()
+            since = time.monotonic()
+            code, _, errors = ended([running[1 - which]])[0]
+            took = time.monotonic() - since
+        assert took < 30
+        # Process 0 holds JAX's own service: its end JAX sees too, and may abort a moment before us.
+        assert code == link.LOST or (which, code) == (0, -signal.SIGABRT), (code, errors)
+        if code == link.LOST:
+            last = errors.splitlines()[-1]
+            assert last.startswith(f"launch.py: process {which} of 2 was killed or crashed; the")
+        if which == 1:
+            assert all(" step " in line for line in errors.splitlines()[:-1]), errors  # progress
+    ran(2, *words)
     assert result(rows.parent) == unbroken(*CARRIED, tmp_path / "one")
+
+
+def test_a_stuck_process_ends_all_with_their_stacks(tmp_path):
+    """One of two sleeps before a step: it knows of nothing wrong, and the other one waits."""
+    stuck = [sys.executable, str(Path(__file__).with_name("stuck.py"))]
+    words = (*SMOKE, "--run.steps=500", "--watchdog=4", f"--workdir={tmp_path / 'run'}")
+    with started(2, *words, launch=stuck) as running:
+        found = ended(running)
+    for code, _, errors in found:
+        assert code == link.STUCK, errors
+        assert "is stuck: no device call finished within 4 s" in errors.splitlines()[-1]
+        assert "most recent call first" in errors and "ngjax/train/engine.py" in errors
+    assert "stuck.py" in found[1][2]  # the stack says where
+
+
+def test_tasks_of_slurm_find_one_another(tmp_path):
+    """The environment that srun gives to two tasks of one node."""
+    port = next(port for port in range(61440, 65536) if is_free(port))
+    slurm = {"SLURM_JOB_ID": str(port - 61440), "SLURM_STEP_NODELIST": "127.0.0.1"}
+    told = [
+        {**slurm, "SLURM_NTASKS": "2", "SLURM_PROCID": str(i), "SLURM_LOCALID": str(i)}
+        for i in range(2)
+    ]
+    words = (*SMOKE, "--devices=2", "--coordinator=auto", f"--workdir={tmp_path / 'run'}")
+    kept = f"--cache_dir={os.environ['JAX_COMPILATION_CACHE_DIR']}"
+    with at_work([[*LAUNCH, kept, *words]] * 2, told) as running:
+        (code, told, _), (other, silent, nothing) = ended(running)
+    assert (code, other) == (0, 0) and "report" in told
+    assert "report" not in silent and not nothing
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["devices"]["count"] == 4
+
+
+def is_free(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def test_carry_predictions_and_scores_are_whole_on_every_process(tmp_path):
@@ -159,6 +228,7 @@ def test_carry_predictions_and_scores_are_whole_on_every_process(tmp_path):
         (["--coordinator=h:1"], "--coordinator: give --num_processes too"),
         (["--process_id=0"], "--process_id: give --coordinator too"),
         (["--coordinator=h:1", "--num_processes=2", "--process_id=2"], "must be below 2"),
+        (["--coordinator=auto"], "--coordinator=auto: no cluster found; start it by srun"),
         (["--coordinator=host", "--num_processes=2", "--process_id=1"], "write host:port"),
     ],
 )
