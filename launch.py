@@ -54,6 +54,7 @@ flags.DEFINE_enum("population", "auto", FORMS, "how trials of one compilation sh
 flags.DEFINE_boolean("ledger", False, "print the notes' checkable claims, ours and the verdicts")
 flags.DEFINE_boolean("index", False, "print the notes' index: each term's topics and functions")
 flags.DEFINE_string("cache_dir", "~/.cache/ngjax/compiled", "compiled programs; empty: keep none")
+flags.DEFINE_boolean("deterministic", False, "GPUs too give the same bits each time, slower")
 
 OWN = tuple(name for name in FLAGS if name not in BEFORE)
 SEARCH = ("search", "trials", "strategy", "population")  # flags of --mode=search alone
@@ -203,12 +204,11 @@ def _start_jax(link: Any) -> None:
 
     if FLAGS.devices:
         jax.config.update("jax_num_cpu_devices", FLAGS.devices)
-    if FLAGS.cache_dir:
-        jax.config.update("jax_compilation_cache_dir", str(Path(FLAGS.cache_dir).expanduser()))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    from ngjax.train import hosts
+    from ngjax.train import hosts, machine
 
+    if FLAGS.deterministic:
+        machine.be_deterministic()
+    machine.keep_compiled(FLAGS.cache_dir)
     asked = (FLAGS.coordinator, FLAGS.num_processes, FLAGS.process_id, FLAGS.devices)
     hosts.join(link, *asked)
 

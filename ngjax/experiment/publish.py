@@ -17,6 +17,8 @@ from ngjax.report import figures as draw
 from ngjax.report import page, summary
 from ngjax.report import results as reported
 from ngjax.report.atomic import write_bytes
+from ngjax.train import devices as dev
+from ngjax.train.machine import peak_bytes
 
 if TYPE_CHECKING:
     from ngjax.experiment.plan import Plan
@@ -38,6 +40,8 @@ def publish(
         The summary, as written.
     """
     environment = summary.environment(made.devices[0].device_kind, len(made.devices))
+    peaks = [peak_bytes(device) for device in dev.here(made.devices)]
+    environment["peak_memory_bytes"] = max(peaks)
     arms = [_arm(made, arm) for arm in results.values()]
     claims = [_claim(made, name, verdict) for name, verdict in verdicts.items()]
     pictures = list(_pictures(made, results)) if status == "complete" else []

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ngjax.train.step import judged
 from ngjax.types import Task
 
 
@@ -85,6 +84,8 @@ class Arm:
     @property
     def params(self) -> Any:
         """The weights that were judged under the first seed: averaged ones where a run asks."""
+        from ngjax.train.step import judged  # brings optax, which the catalogue need not wait for
+
         return judged(self.state, self.config.run.ema)[0]
 
     @property

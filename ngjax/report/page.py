@@ -184,6 +184,8 @@ def _flat(environment: Mapping[str, Any]) -> dict[str, Any]:
         } | facts
     if versions := facts.pop("versions", None):
         facts["versions"] = ", ".join(f"{name} {value or '—'}" for name, value in versions.items())
+    if peak := facts.pop("peak_memory_bytes", None):
+        facts["most memory"] = f"{peak / 1e6:,.0f} MB"
     if "git" in facts:
         facts["revision"] = facts.pop("git")
     return facts

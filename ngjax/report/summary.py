@@ -2,6 +2,7 @@
 
     {"experiment", "status", "objective",
      "devices": {"kind", "count", "platform"}, "versions": {PACKAGE: VERSION}, "git",
+     "peak_memory_bytes": the most that a device held, or on a CPU the process,
      "arms": {ARM: {"metrics", "spread", "seeds": {SEED: {"metrics", "steps", "seconds",
               "examples_per_second", "params_sha256"}}}},
      "claims": {ID: {"holds": true | false | null, "detail"}}}

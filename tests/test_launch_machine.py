@@ -1,0 +1,87 @@
+"""What is said before JAX starts, in processes of their own, and what a run tells of its memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from ngjax.train import machine
+
+ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+SMOKE = ["--experiment=quadratic", "--smoke"]
+HEAVY = ("matplotlib", "sklearn", "orbax", "optax", "flax", "scipy", "tensorboardX", "PIL")
+
+
+def launch(*words, **more):
+    kept = f"--cache_dir={os.environ['JAX_COMPILATION_CACHE_DIR']}"
+    return subprocess.run(
+        [sys.executable, str(ROOT / "launch.py"), kept, *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**ENVIRONMENT, **more},
+    )
+
+
+def test_the_catalogue_imports_nothing_heavy():
+    code = (
+        "import sys\nfrom ngjax.experiment import console\nconsole.print_catalogue()\n"
+        f"print('HEAVY', [name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT, cwd=ROOT
+    )
+    assert done.stdout.strip().endswith("HEAVY []"), done.stdout[-200:] + done.stderr
+
+
+def test_deterministic_is_said_last_and_what_was_there_stays():
+    code = (
+        "import os\nfrom ngjax.train import machine\nmachine.be_deterministic()\n"
+        "import jax\njax.numpy.ones(2).block_until_ready()\nprint(os.environ['XLA_FLAGS'])"
+    )
+    mine = "--xla_gpu_deterministic_ops=false --xla_cpu_multi_thread_eigen=true"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**ENVIRONMENT, "XLA_FLAGS": mine},
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == f"{mine} {machine.DETERMINISTIC}"
+
+
+def test_a_deterministic_run_tells_its_memory(tmp_path):
+    done = launch(*SMOKE, "--deterministic", f"--workdir={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert 50e6 < summary["peak_memory_bytes"] < 20e9
+    told = f"{summary['peak_memory_bytes'] / 1e6:,.0f} MB"
+    assert f"most memory</th><td>{told}<" in (tmp_path / "report.html").read_text()
+
+
+def test_a_wrong_word_for_deterministic_is_one_line():
+    done = launch(*SMOKE, "--deterministic=perhaps")
+    assert done.returncode == 2 and "deterministic" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_the_peak_of_a_process_grows_with_what_it_holds():
+    before = machine.peak_bytes(jax.devices()[0])
+    held = np.ones(before, np.uint8)
+    assert machine.peak_bytes(jax.devices()[0]) >= before + 0.5 * held.nbytes
+
+
+def test_an_accelerator_tells_its_own_peak():
+    class Device:
+        def memory_stats(self):
+            return {"peak_bytes_in_use": 123}
+
+    assert machine.peak_bytes(Device()) == 123
