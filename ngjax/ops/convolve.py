@@ -104,7 +104,7 @@ def choose_form(kernel_shape: tuple[int, ...], width: int, columns: int, backend
         return "im2col"
     if f_W >= LARGE_FILTER and width * C <= BAND * f_W and columns * F <= SMALL_MAP:
         return "toeplitz"
-    return "canonical"
+    return "spread"
 
 
 def convolve(
