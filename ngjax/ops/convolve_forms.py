@@ -106,8 +106,9 @@ def _slide(
     apart: bool,
 ) -> Array:
     """One convolution; `apart` sets its columns two apart where YNNPACK would take it."""
-    many = max(x.shape[3], kernel.shape[3]) > FEW_CHANNELS
-    columns = 2 if apart and many and image_gaps == 1 else 1
+    C, F = x.shape[3], kernel.shape[3]
+    taken = C > FEW_CHANNELS or (C == FEW_CHANNELS and F > FEW_CHANNELS)  # fewer: runs too short
+    columns = 2 if apart and taken and image_gaps == 1 else 1
     return lax.conv_general_dilated(
         x,
         kernel,

@@ -175,8 +175,15 @@ def test_columns_set_apart(case):
         for a, b in zip(found["spread"], found["reference"], strict=True):
             np.testing.assert_allclose(a, b, atol=1e-10)
         text = jax.jit(functools.partial(convolve, form="spread", **how)).lower(x, w).as_text()
-        apart = case != "a large batch"  # there only the filters' gradient sums over many
-        assert ("lhs_dilate = [1, 2]" in text) == apart
+        assert ("lhs_dilate = [1, 2]" in text) == (C > 16)  # few channels stay: short runs
+
+
+def test_double_precision_keeps_its_columns():
+    with jax.enable_x64(True):
+        x, w = jnp.ones((1, 4, 4, 17)), jnp.ones((3, 3, 17, 2))
+        for dtype, apart in ((jnp.float64, False), (jnp.float32, jax.default_backend() == "cpu")):
+            text = jax.jit(convolve).lower(x.astype(dtype), w.astype(dtype)).as_text()
+            assert ("lhs_dilate = [1, 2]" in text) == apart
 
 
 @pytest.mark.parametrize("form", ["canonical", "spread"])
@@ -226,6 +233,7 @@ def test_choice():
     assert choose((5, 5, 3, 32), 36, 32) == "spread"
     assert choose((3, 3, 1, 16), 10, 8) == "im2col"  # digits
     assert choose((3, 3, 64, 64), 18, 16) == "spread"  # VGG, ResNet
+    assert rules.choose_form((3, 3, 64, 64), 18, 16, "cpu", double=True) == "canonical"
     assert choose((1, 1, 192, 16), 28, 28) == "matmul"
     assert choose((1, 1, 192, 16), 28, 28, "gpu") == "lax"
 
