@@ -10,10 +10,11 @@ r"""The forms of a convolution: equal to rounding, unequal in speed (`ngjax.ops.
 Every form takes (x [B, H, W, C], kernel [f_H, f_W, C, F], stride, windows, dilation) and gives
 [B, H', W', F]. All but canonical and spread allow forward-mode differentiation (jvp).
 
-Why spread: XLA:CPU hands most convolutions of more than 16 channels to YNNPACK, which here uses one
-core whatever there are and is 2 to 4 times slower than Eigen at the gradient of the filters, whose
-window is as large as the image. It leaves alone those with gaps in the image. So columns are set
-two apart, in image, filter and stride alike: every product and sum is the same as before.
+Why spread: XLA:CPU (jaxlib 0.10.2) hands most convolutions of more than 16 channels to YNNPACK. On
+two cores that takes 1.2 to 1.8 times as long as Eigen at stride 1 and, at the gradient of the
+filters, whose window is as large as the image, 1.8 to 2.9 times (the layers of ResNet-20). It
+leaves alone those with gaps in the image. So columns are set two apart, in image, filter and stride
+alike: every product and sum is the same. `python -m benchmarks.probes` says whether it still pays.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from jax import lax
 from ngjax.types import Array, UserError
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
-FEW_CHANNELS = 16  # up to these in and out, XLA:CPU leaves a convolution to Eigen by itself
+FEW_CHANNELS = 16  # with no more of either, XLA:CPU leaves a convolution to Eigen by itself
 
 
 class Window(NamedTuple):
@@ -107,7 +108,7 @@ def _slide(
 ) -> Array:
     """One convolution; `apart` sets its columns two apart where YNNPACK would take it."""
     C, F = x.shape[3], kernel.shape[3]
-    taken = C > FEW_CHANNELS or (C == FEW_CHANNELS and F > FEW_CHANNELS)  # fewer: runs too short
+    taken = min(C, F) >= FEW_CHANNELS and max(C, F) > FEW_CHANNELS  # Eigen is slow at fewer
     columns = 2 if apart and taken and image_gaps == 1 else 1
     return lax.conv_general_dilated(
         x,
