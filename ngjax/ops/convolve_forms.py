@@ -5,9 +5,16 @@ r"""The forms of a convolution: equal to rounding, unequal in speed (`ngjax.ops.
     im2col     every patch a row, one matrix product; for small patches and few filters
     toeplitz   every row of the image times a banded matrix; for large filters on small maps
     canonical  lax forward, both gradients written as NHWC/HWIO convolutions
+    spread     the same, out of reach of the compiler's slower kernels
 
 Every form takes (x [B, H, W, C], kernel [f_H, f_W, C, F], stride, windows, dilation) and gives
-[B, H', W', F]. All but canonical allow forward-mode differentiation (jvp).
+[B, H', W', F]. All but canonical and spread allow forward-mode differentiation (jvp).
+
+Why spread: XLA:CPU (jaxlib 0.10.2) hands most convolutions of more than 16 channels to YNNPACK. On
+two cores that takes 1.2 to 1.8 times as long as Eigen at stride 1 and, at the gradient of the
+filters, whose window is as large as the image, 1.8 to 2.9 times (the layers of ResNet-20). It
+leaves alone those with gaps in the image. So columns are set two apart, in image, filter and stride
+alike: every product and sum is the same. `python -m benchmarks.probes` says whether it still pays.
 """
 
 from __future__ import annotations
@@ -24,6 +31,7 @@ from jax import lax
 from ngjax.types import Array, UserError
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
+FEW_CHANNELS = 16  # with no more of either, XLA:CPU leaves a convolution to Eigen by itself
 
 
 class Window(NamedTuple):
@@ -89,19 +97,51 @@ def _toeplitz(x: Array, kernel: Array, stride: int, windows: Windows, dilation: 
     return (bands @ banded).reshape(B, rows, columns, F)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
-def _canonical(x: Array, kernel: Array, stride: int, windows: Windows, dilation: int) -> Array:
-    return _lax(x, kernel, stride, windows, dilation)
+def _slide(
+    x: Array,
+    kernel: Array,
+    stride: int,
+    zeros: list[tuple[int, int]],
+    image_gaps: int,
+    filter_gaps: int,
+    apart: bool,
+) -> Array:
+    """One convolution; `apart` sets its columns two apart where YNNPACK would take it."""
+    C, F = x.shape[3], kernel.shape[3]
+    taken = min(C, F) >= FEW_CHANNELS and max(C, F) > FEW_CHANNELS  # Eigen is slow at fewer
+    columns = 2 if apart and taken and image_gaps == 1 else 1
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        (stride, columns * stride),
+        [zeros[0], (columns * zeros[1][0], columns * zeros[1][1])],
+        lhs_dilation=(image_gaps, columns * image_gaps),
+        rhs_dilation=(filter_gaps, columns * filter_gaps),
+        dimension_numbers=LAYOUT,
+    )
 
 
-def _canonical_forward(
-    x: Array, kernel: Array, stride: int, windows: Windows, dilation: int
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4, 5))
+def _written(
+    x: Array, kernel: Array, stride: int, windows: Windows, dilation: int, apart: bool
+) -> Array:
+    zeros = [(side.low, side.high) for side in windows]
+    return _slide(x, kernel, stride, zeros, 1, dilation, apart)  # [B, H', W', F]
+
+
+def _written_forward(
+    x: Array, kernel: Array, stride: int, windows: Windows, dilation: int, apart: bool
 ) -> tuple[Array, tuple[Array, Array]]:
-    return _lax(x, kernel, stride, windows, dilation), (x, kernel)
+    return _written(x, kernel, stride, windows, dilation, apart), (x, kernel)
 
 
-def _canonical_backward(
-    stride: int, windows: Windows, dilation: int, saved: tuple[Array, Array], dy: Array
+def _written_backward(
+    stride: int,
+    windows: Windows,
+    dilation: int,
+    apart: bool,
+    saved: tuple[Array, Array],
+    dy: Array,
 ) -> tuple[Array, Array]:
     # Zeros are asked for in the window (negative: cropped), never by a pad: that is 2 to 3 times
     # slower. `reach` is how far dy extends once its rows are `stride` apart.
@@ -112,27 +152,30 @@ def _canonical_backward(
         last = dilation * (f - 1)  # from the filter's first number to its last
         dx_zeros.append((last - side.low, n + side.low - reach))
         dw_zeros.append((side.low, reach + last - n - side.low))
-    dx = lax.conv_general_dilated(
-        dy,
-        kernel[::-1, ::-1].transpose(0, 1, 3, 2),  # [f_H, f_W, F, C]
-        (1, 1),
-        dx_zeros,
-        lhs_dilation=(stride, stride),
-        rhs_dilation=(dilation, dilation),
-        dimension_numbers=LAYOUT,
-    )  # [B, H, W, C]
-    dw = lax.conv_general_dilated(
+    turned = kernel[::-1, ::-1].transpose(0, 1, 3, 2)  # [f_H, f_W, F, C]
+    dx = _slide(dy, turned, 1, dx_zeros, stride, dilation, apart)  # [B, H, W, C]
+    dw = _slide(
         x.transpose(3, 1, 2, 0),  # [C, H, W, B]: the batch is what is summed over
         dy.transpose(1, 2, 0, 3),  # [H', W', B, F]
-        (dilation, dilation),
+        dilation,
         dw_zeros,
-        rhs_dilation=(stride, stride),
-        dimension_numbers=LAYOUT,
+        1,
+        stride,
+        apart,
     )  # [C, f_H, f_W, F]
     return dx, dw.transpose(1, 2, 0, 3)
 
 
-_canonical.defvjp(_canonical_forward, _canonical_backward)
+_written.defvjp(_written_forward, _written_backward)
+
+
+def _canonical(x: Array, kernel: Array, stride: int, windows: Windows, dilation: int) -> Array:
+    return _written(x, kernel, stride, windows, dilation, False)
+
+
+def _spread(x: Array, kernel: Array, stride: int, windows: Windows, dilation: int) -> Array:
+    return _written(x, kernel, stride, windows, dilation, True)
+
 
 FORMS = MappingProxyType(
     {
@@ -141,5 +184,6 @@ FORMS = MappingProxyType(
         "im2col": _im2col,
         "toeplitz": _toeplitz,
         "canonical": _canonical,
+        "spread": _spread,
     }
 )

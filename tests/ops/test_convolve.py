@@ -122,7 +122,7 @@ def test_forms_equal_lax_inside_a_loop():
         x, w, how = drawn("same, stride 2, even")
         rules_ = {
             form: functools.partial(convolve, form=form, **how)
-            for form in ("auto", "im2col", "toeplitz", "canonical")
+            for form in ("auto", "im2col", "toeplitz", "canonical", "spread")
         }
         found = jax.jit(lambda x, w: {f: descend(rule, x, w) for f, rule in rules_.items()})(x, w)
         now, step = (
@@ -152,9 +152,44 @@ def test_type_is_kept(dtype):
     assert {a.dtype for a in jax.tree.leaves(found)} == {jnp.dtype(dtype)}
 
 
-def test_half_precision_in_canonical_form():
+MANY = {  # enough channels for columns to be set apart: H, W, f_H, f_W, C, F and the rest
+    "same": (6, 7, 3, 3, 17, 16, 1, "SAME", 1),
+    "stride, rows left over": (8, 9, 3, 2, 16, 18, 2, "VALID", 1),
+    "stride 3, padded": (7, 8, 2, 3, 17, 17, 3, 2, 1),
+    "dilated": (9, 8, 3, 3, 18, 16, 1, "SAME", 2),
+    "dilated, stride": (9, 10, 3, 2, 16, 17, 2, 2, 2),
+    "one column": (5, 3, 3, 3, 17, 16, 1, "VALID", 1),
+    "a large batch": (4, 5, 3, 3, 2, 16, 1, "SAME", 1),
+}
+
+
+@pytest.mark.parametrize("case", MANY)
+def test_columns_set_apart(case):
+    H, W, f_H, f_W, C, F, stride, padding, dilation = MANY[case]
+    rng = np.random.default_rng(8)
+    x = rng.normal(size=(20 if case == "a large batch" else 2, H, W, C))
+    w = rng.normal(size=(f_H, f_W, C, F))
+    how = {"stride": stride, "padding": padding, "dilation": dilation}
+    with jax.enable_x64(True):
+        found = by_forms(jnp.asarray(x), jnp.asarray(w), how, ["spread"])
+        for a, b in zip(found["spread"], found["reference"], strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-10)
+        text = jax.jit(functools.partial(convolve, form="spread", **how)).lower(x, w).as_text()
+        assert ("lhs_dilate = [1, 2]" in text) == (C >= 16)  # fewer stay
+
+
+def test_double_precision_keeps_its_columns():
+    with jax.enable_x64(True):
+        x, w = jnp.ones((1, 4, 4, 17)), jnp.ones((3, 3, 17, 16))
+        for dtype, apart in ((jnp.float64, False), (jnp.float32, jax.default_backend() == "cpu")):
+            text = jax.jit(convolve).lower(x.astype(dtype), w.astype(dtype)).as_text()
+            assert ("lhs_dilate = [1, 2]" in text) == apart
+
+
+@pytest.mark.parametrize("form", ["canonical", "spread"])
+def test_half_precision_in_written_forms(form):
     x, w, how = drawn("valid", np.float32)
-    rule = functools.partial(convolve, form="canonical", **how)
+    rule = functools.partial(convolve, form=form, **how)
     whole = value_and_gradients(rule, x, w)
     half = jax.jit(functools.partial(value_and_gradients, rule))(
         x.astype(jnp.bfloat16), w.astype(jnp.bfloat16)
@@ -179,7 +214,7 @@ def test_torch(case, stride, padding):
         )
         return y, *pull(dy)
 
-    forms = ("lax", "im2col", "toeplitz", "canonical")
+    forms = ("lax", "im2col", "toeplitz", "canonical", "spread")
     with jax.enable_x64(True):
         found = jax.jit(lambda *a: {form: by(form, *a) for form in forms})(
             *(jnp.asarray(golden[part]) for part in ("x", "w", "dy"))
@@ -195,9 +230,10 @@ def test_choice():
 
     assert choose((5, 5, 1, 6), 32, 28) == "toeplitz"  # LeNet-5, both layers
     assert choose((5, 5, 6, 16), 14, 10) == "toeplitz"
-    assert choose((5, 5, 3, 32), 36, 32) == "canonical"
+    assert choose((5, 5, 3, 32), 36, 32) == "spread"
     assert choose((3, 3, 1, 16), 10, 8) == "im2col"  # digits
-    assert choose((3, 3, 64, 64), 18, 16) == "canonical"  # VGG, ResNet
+    assert choose((3, 3, 64, 64), 18, 16) == "spread"  # VGG, ResNet
+    assert rules.choose_form((3, 3, 64, 64), 18, 16, "cpu", double=True) == "canonical"
     assert choose((1, 1, 192, 16), 28, 28) == "matmul"
     assert choose((1, 1, 192, 16), 28, 28, "gpu") == "lax"
 
@@ -206,7 +242,7 @@ def test_notes_edges():
     expected = [[-5, -4, 0, 8], [-10, -2, 2, 3], [0, -2, -4, -7], [-3, -2, -3, -16]]
     np.testing.assert_array_equal(convolve_by_loops(SIX, EDGE), expected)
     x, w = jnp.float32(SIX)[None, :, :, None], jnp.float32(EDGE)[:, :, None, None]
-    for form in ("auto", "lax", "im2col", "toeplitz", "canonical"):
+    for form in ("auto", "lax", "im2col", "toeplitz", "canonical", "spread"):
         y = convolve(x, w, padding="VALID", form=form)
         np.testing.assert_array_equal(y[0, :, :, 0], expected)
 
