@@ -130,8 +130,7 @@ def learn(config: Config, known: data.Vocabulary, texts: Mapping[str, data.Corpu
 
     def skip_gram(params: Params, batch: Batch) -> tuple[Array, Array]:
         e = params["E"][batch["centre"]]  # [B, D]
-        theta = params["Theta"][batch["context"]]  # [B, 2C, D]
-        z = jnp.einsum("bd,bcd->bc", e, theta)
+        z = jnp.einsum("bd,bcd->bc", e, params["Theta"][batch["context"]])  # [B, 2C]
         z_noise = jnp.einsum("bd,bkd->bk", e, params["Theta"][batch["noise"]])  # [B, k]
         return losses.negative_sampling(z, z_noise[:, None]), batch["context_mask"]  # [B, 2C]
 
@@ -282,26 +281,29 @@ def analogy_text(found: Table, which: data.Data) -> str:
     return "\n".join(lines)
 
 
-def neighbour_lines(found: Table, asked: tuple[str, ...]) -> list[str]:
+def neighbour_lines(found: Table, asked: tuple[str, ...]) -> Iterator[str]:
     """A line a word: its nearest words and their cosines."""
     rows = np.array([found.number[word] for word in asked], int)
     near, likeness = similarity.nearest(
         found.vectors, found.vectors[rows], min(NEAR, len(found.words) - 1), rows[:, None]
     )
     wide = max(map(len, asked), default=0)
-    lines = []
     for word, best, cosines in zip(asked, near, likeness, strict=True):
         told = (f"{found.words[i]} {c:.2f}" for i, c in zip(best, cosines, strict=True))
-        lines.append(f"{word:{wide}}  {'  '.join(told)}")
-    return lines
+        yield f"{word:{wide}}  {'  '.join(told)}"
+
+
+def by_count(config: Config) -> np.ndarray:
+    """Rows of the vocabulary, the most frequent word first."""
+    known = vocabulary(config)
+    ids = data.corpus(texts_of(config.data)["train"], known).ids
+    return np.argsort(-np.bincount(ids, minlength=len(known)), kind="stable")
 
 
 def frequent(config: Config, count: int) -> tuple[str, ...]:
     """The most frequent words of three letters and more behind the first PASSED."""
-    known = vocabulary(config)
-    ids = data.corpus(texts_of(config.data)["train"], known).ids
-    order = np.argsort(-np.bincount(ids, minlength=len(known)), kind="stable")[PASSED:]
-    return tuple(w for i in order if len(w := known.tokens[i]) > 2)[:count]
+    tokens = vocabulary(config).tokens
+    return tuple(w for i in by_count(config)[PASSED:] if len(w := tokens[i]) > 2)[:count]
 
 
 def plane(vectors: np.ndarray) -> np.ndarray:
@@ -360,7 +362,7 @@ def texts(results: Results) -> Iterator[Text]:
 
 
 def predict(learned: Learned, text: str) -> Answer:
-    """The nearest words of one; of three words a b c, what c is to as a is to b.
+    """The nearest words of one; of three words a b c, what c is to as a is to b; and all vectors.
 
     Raises:
         UserError: another number of words, or one that has no vector.
@@ -370,16 +372,14 @@ def predict(learned: Learned, text: str) -> Answer:
     if unknown or len(words) not in (1, 3):
         why = f"{unknown[0]} has no vector" if unknown else f"{len(words)} words"
         raise UserError(f"--input={text}: {why}; give one known word, or three, a is to b as c")
-    lines = neighbour_lines(found, words[:1])
+    lines = [*neighbour_lines(found, words[:1])]
     if len(words) == 3:
         ids = np.array([[found.number[word] for word in words]])
         answer = found.words[similarity.analogies(found.vectors, ids)[0]]
         lines = [f"{words[0]} is to {words[1]} as {words[2]} is to {answer}"]
-    rows = (
-        f"{word} {' '.join(f'{x:.6g}' for x in row)}\n"
-        for word, row in zip(found.words, found.vectors, strict=True)
-    )
-    return Answer(tuple(lines), {FILE: "".join(rows).encode()})
+    order = by_count(learned.config)
+    by_share = data.vector_lines([found.words[i] for i in order], found.vectors[order])
+    return Answer(tuple(lines), {FILE: by_share.encode()})
 
 
 EXPERIMENT = Experiment(

@@ -32,7 +32,7 @@ from ngjax.data.text.passages import Corpus, corpus, kept, known_words, neighbou
 from ngjax.data.text.sentences import words_of
 from ngjax.data.text.spelled import Spelling, load_tagged
 from ngjax.data.text.streams import name_rows, streams, windows
-from ngjax.data.text.vectors import read_vectors
+from ngjax.data.text.vectors import read_vectors, vector_lines
 from ngjax.data.text.vocabulary import EOS, UNK, Vocabulary, words_of_lines
 
 __all__ = [
@@ -99,6 +99,7 @@ __all__ = [
     "streams",
     "texture_names",
     "translations",
+    "vector_lines",
     "windows",
     "words_and_speakers",
     "words_of",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,3 +51,9 @@ def read_vectors(path: Path, most: int = 0) -> tuple[tuple[str, ...], np.ndarray
     if not rows:
         raise UserError(f"{path}: holds no vectors")
     return tuple(words[: most or None]), np.stack(rows[: most or None])
+
+
+def vector_lines(words: Sequence[str], vectors: np.ndarray) -> str:
+    """The text that `read_vectors` reads, without a first line: words [V] and vectors [V, D]."""
+    rows = zip(words, vectors, strict=True)
+    return "".join(f"{word} {' '.join(f'{x:.6g}' for x in row)}\n" for word, row in rows)
