@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-SIDE, TIMES, LOOKS = 1024, 10, 20  # of the product; products between two looks at the clock
+TIMES, LOOKS = 10, 20  # products between two looks at the clock
 
 
-def matrix_peak(dtype: str = "float32", side: int = SIDE) -> float:
+def matrix_peak(dtype: str, side: int) -> float:
     """Most FLOP/s that a product of square matrices reached in JAX, on the first device."""
     import jax
     import jax.numpy as jnp
@@ -79,4 +79,4 @@ def about() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(matrix_peak())
+    print(matrix_peak(sys.argv[1], int(sys.argv[2])))

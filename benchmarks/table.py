@@ -83,7 +83,7 @@ def remarks(results: Mapping[str, Any]) -> list[str]:
     """What stands in no row: peak, start-up, growth, what is not as it should be."""
     lines = []
     if peak := results.get("matrix_peak"):
-        lines.append(f"float32 product of 1024 x 1024: {peak / 1e9:.0f} GFLOP/s")
+        lines.append(f"the best product of matrices: {peak / 1e9:,.0f} GFLOP/s")
     if start := results.get("start"):
         lines.append(
             f"LeNet from process start to first step: {start['cold_seconds']:.1f} s cold, "

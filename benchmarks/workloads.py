@@ -28,6 +28,7 @@ HIDDEN = (256, 128)
 TRIALS, TRIAL_STEPS = 32, 40  # of the search
 POINTS, UPDATES = 1797, 500  # of t-SNE
 RATE = 1e-3  # of Adam
+NEAR = 0.05  # of class means, in deviations: hard enough that no loss becomes zero
 PEERS = ("torch", "torch-fused", "torch-compile", "keras-jax", "flax")
 
 _ADAM = (f"optimizer.learning_rate={RATE}", "optimizer.rule=adam", "optimizer.schedule=constant")
@@ -35,6 +36,19 @@ _DIGITS = ("data.name=digits", "data.size=28", "data.dev=0", "data.test=0")
 _FOLDER = ("data.name=folder", "data.dev=0", "data.test=0", "shift=0", "field=32")
 _WORDS = ("data.name=ptb", "tokens=words", "depth=2", "width=200", "embedding=200")
 _LANGUAGE = ("optimizer.clip_norm=0", "dropout=0", "ngram=0")
+
+Kind = Literal[
+    "logistic",
+    "mlp",
+    "lenet",
+    "resnet20",
+    "vgg",
+    "lstm",
+    "gru",
+    "tsne",
+    "search",
+    "resnet50",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +68,9 @@ class Workload:
         job: a chunk is the whole work, done once a round.
     """
 
-    kind: Literal["logistic", "mlp", "lenet", "resnet20", "vgg", "lstm", "gru", "tsne", "search"]
+    kind: Literal[
+        "logistic", "mlp", "lenet", "resnet20", "vgg", "lstm", "gru", "tsne", "search", "resnet50"
+    ]
     batch: int
     shape: tuple[int, ...]
     parameters: int
@@ -238,6 +254,28 @@ WORKLOADS = {
     ),
 }
 
+
+def _resnet50(batch: int, chunk: int) -> Workload:
+    knobs = (*_FOLDER[:4], "data.size=224", "size=full", "shallow=50", "run.dtype=bfloat16")
+    return Workload(
+        "resnet50",
+        batch,
+        (224, 224, 3),
+        25_557_032 - dense(2048, 1000) + dense(2048, 10),
+        chunk,
+        "resnet",
+        (*knobs, *_ADAM, f"run.batch_size={batch}"),
+        "residual",
+        contestants=("cuda", "cuda-compile"),
+        bars=(("cuda-compile", 1.0),),
+    )
+
+
+ACCELERATOR = {  # asked for by name: images of 224x224, bfloat16, weights in float32
+    "resnet50": _resnet50(256, 10),
+    "resnet50-tiny": _resnet50(2, 1),  # shows on a CPU that it runs
+}
+
 GROWTH = {  # how cost grows: the MLP with one size changed at a time
     **{f"batch {batch}": _mlp(batch=batch) for batch in (32, 128, 512)},
     **{f"width {4 * n}": _mlp(hidden=(4 * n, 2 * n)) for n in (16, 64, 256)},
@@ -267,12 +305,12 @@ def products(workload: Workload) -> int:
     if kind in ("logistic", "mlp"):
         sizes = (784, *(workload.hidden if kind == "mlp" else ()), K)
         return sum(a * b for a, b in itertools.pairwise(sizes))
-    return 0
+    return 4_089_184_256 - 2048 * 990 if kind == "resnet50" else 0
 
 
 def named(name: str) -> Workload:
     """A row of the table, or of the growth of cost."""
-    return {**WORKLOADS, **GROWTH}[name]
+    return {**WORKLOADS, **ACCELERATOR, **GROWTH}[name]
 
 
 def data_set(workload: Workload) -> tuple[str, ...]:
@@ -296,7 +334,7 @@ def drawn(workload: Workload) -> tuple[np.ndarray, np.ndarray]:
     targets = generator.integers(0, workload.classes, count).astype(np.int32)
     means = generator.standard_normal((workload.classes, *workload.shape), np.float32)
     noise = generator.standard_normal((count, *workload.shape), np.float32)
-    return means[targets] + noise, targets
+    return NEAR * means[targets] + noise, targets
 
 
 def write_pictures(folder: Path, side: int, each: int = 64, classes: int = 10) -> Path:
