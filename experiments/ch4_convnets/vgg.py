@@ -99,7 +99,8 @@ def model(config: Config, classes: int) -> VGG:
 def build(config: Config) -> Task:
     """The Task."""
     held = prepared(config)
-    net = supervised.linen(model(config, len(held.classes)), held, supervised.training_with_dropout)
+    keywords = supervised.training_with_dropout if config.dropout else supervised.training
+    net = supervised.linen(model(config, len(held.classes)), held, keywords)
     return supervised.task(
         held,
         net,

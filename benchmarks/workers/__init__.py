@@ -1,0 +1,1 @@
+"""One file a framework; each is run as a process of its own."""
