@@ -3,7 +3,7 @@
     {"experiment", "status", "objective",
      "devices": {"kind", "count", "platform"}, "versions": {PACKAGE: VERSION}, "git",
      "arms": {ARM: {"metrics", "spread", "seeds": {SEED: {"metrics", "steps", "seconds",
-              "examples_per_second", "params_sha256"}}}},
+              "examples_per_second", "params_sha256", "input_wait_share"}}}},
      "claims": {ID: {"holds": true | false | null, "detail"}}}
 
 `metrics` of an arm are means over its seeds, `spread` their sample standard deviations. Seconds are

@@ -1,0 +1,1 @@
+"""Measurements, each one command; no part of the tests."""
