@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ngjax.data.images.streamed import Streamed
+
 
 @dataclasses.dataclass(frozen=True)
 class Data:
@@ -21,6 +23,7 @@ class Data:
     split_seed: int = 0  # decides which examples are held out
     limit: int = 0  # examples kept of train and of test, classes in proportion; 0: all
     size: int = 0  # pixels a side of every image; 0: as the set has them
+    stream: bool = False  # images stay on disk and are decoded as they are needed
     skip_broken: bool = False  # boxes: go on without what is broken, counted and listed
     human_error: float | None = None  # share that people get wrong; none: the catalogue's
 
@@ -55,9 +58,9 @@ class Split:
     """Examples and their answers, in the same order.
 
     Attributes:
-        inputs: uint8 images [m, H, W, C], a float32 table [m, D], one str of text, or a tuple of m
-            sequences: a tuple of words each, or an array [T, ...]; "pairs": a tuple of m tuples,
-            the sentence in every language of `Dataset.classes`.
+        inputs: uint8 images [m, H, W, C], an array or on disk (`Streamed`), a float32 table [m, D],
+            one str of text, or a tuple of m sequences: a tuple of words each, or an array [T, ...];
+            "pairs": a tuple of m tuples, the sentence in every language of `Dataset.classes`.
         targets: int32 [m] class numbers, float32 [m] for a regression, float32 [m, M, 6] boxes (see
             `ngjax.data.boxes.detection`), a tuple of m sequences (tags, translations); None for
             text.
@@ -114,8 +117,12 @@ class Dataset:
 def changed(dataset: Dataset, change: Callable[[Any], Any]) -> Dataset:
     """The same set with the inputs of every part changed: enlarged, cut out, flattened."""
     parts = {name: getattr(dataset, name) for name in ("train", "dev", "test")}
+
+    def made(inputs: Any) -> Any:
+        return inputs.changed(change) if isinstance(inputs, Streamed) else change(inputs)
+
     return dataclasses.replace(
-        dataset, **{name: Split(change(p.inputs), p.targets) for name, p in parts.items()}
+        dataset, **{name: Split(made(p.inputs), p.targets) for name, p in parts.items()}
     )
 
 
@@ -130,6 +137,8 @@ def take(split: Split, index: np.ndarray) -> Split:
         return Split(split.inputs[index[0] : index[-1] + 1] if len(index) else "")
 
     def rows(values: Any) -> Any:
+        if isinstance(values, Streamed):
+            return values.take(index)
         if values is None or isinstance(values, np.ndarray):
             return None if values is None else values[index]
         return tuple(values[i] for i in index)

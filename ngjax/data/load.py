@@ -11,6 +11,7 @@ import numpy as np
 from ngjax.data.catalogue import entry
 from ngjax.data.dataset import Data, Dataset, Human, Parts, Split, changed, take
 from ngjax.data.fetch import locate
+from ngjax.data.images import image_folder
 from ngjax.data.images.image import field, resize
 from ngjax.data.split import held_counts, hold_out
 from ngjax.types import UserError
@@ -43,11 +44,13 @@ def load(config: Data, *, kinds: tuple[str, ...] = (), classes: int = 0) -> Data
         raise UserError(f"--data.size={config.size}: {item.name} holds no images; leave it at 0")
     if config.skip_broken and item.kind != "boxes":
         raise UserError(f"--data.skip_broken: {item.name} holds no boxes; leave it out")
+    if config.stream and item.reader is not image_folder.folder:
+        raise UserError(f"--data.stream: {item.name} is no folder of images; leave it out")
     if kinds and item.kind not in kinds:
         raise UserError(
             f"--data.name={config.name}: is {item.kind}; this needs {' or '.join(kinds)}"
         )
-    skip = {"skip_broken": True} if config.skip_broken else {}
+    skip = {name: True for name in ("skip_broken", "stream") if getattr(config, name)}
     parts = item.reader(locate(item, config.directory), config.size, **skip)
     parts = _each(parts, lambda split: _limited(split, config.limit))
     if config.size:
@@ -61,6 +64,7 @@ def load(config: Data, *, kinds: tuple[str, ...] = (), classes: int = 0) -> Data
         for values in (split.inputs, split.targets):
             if isinstance(values, np.ndarray):
                 values.flags.writeable = False
+    on_disk = "images stay on disk" if config.stream else ""
     left_out = f"{len(parts.left_out)} things left out" if parts.left_out else ""
     return Dataset(
         name=item.name,
@@ -70,7 +74,7 @@ def load(config: Data, *, kinds: tuple[str, ...] = (), classes: int = 0) -> Data
         classes=parts.classes,
         origin=parts.origin or f"{item.title}: {item.home}",
         licence=item.licence,
-        notes="; ".join(filter(None, (notes, item.caveat, left_out))),
+        notes="; ".join(filter(None, (notes, on_disk, item.caveat, left_out))),
         human=human_level(config),
         left_out=parts.left_out,
     )

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from ngjax.data.dataset import Dataset, Split
+from ngjax.data.images.streamed import Streamed
 from ngjax.types import Array, Batch, Source, shuffled
 
 Augment = Callable[[Array, Array], Array]  # (key, one example's inputs) -> inputs
@@ -21,7 +22,7 @@ def constants(dataset: Dataset) -> dict[str, dict[str, np.ndarray]]:
     return {
         name: {"inputs": split.inputs, "targets": split.targets}
         for name, split in splits.items()
-        if len(split)
+        if len(split) and not isinstance(split.inputs, Streamed)
     }
 
 
@@ -34,8 +35,11 @@ def resident(split: Split, *, prefix: str, augment: Augment | None = None) -> So
         augment: applied to each example alone, with the key fold_in(key, slot).
 
     Returns:
-        a Source whose batches hold "inputs" [B, ...] and "targets" [B, ...].
+        a Source whose batches hold "inputs" [B, ...] and "targets" [B, ...]; of images that stay on
+        disk it is the `fetched` one, with the same batches.
     """
+    if isinstance(split.inputs, Streamed):
+        return fetched(split, augment=augment)
 
     def batch(constants: Any, drawn: Mapping[str, Array], key: Array) -> Batch:
         held = constants[prefix]

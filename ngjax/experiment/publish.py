@@ -96,6 +96,7 @@ def _arm(made: Plan, arm: Arm) -> reported.Side:
             outcome.seconds,
             outcome.examples_per_second,
             outcome.params_sha256,
+            outcome.input_wait_share,
         )
         for seed, outcome in arm.outcomes.items()
     }

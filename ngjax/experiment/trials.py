@@ -63,6 +63,7 @@ class Told(NamedTuple):
                 result.seconds,
                 result.examples_per_second,
                 result.params_sha256,
+                result.input_wait_share,
             )
             for seed, result in results.items()
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -32,16 +33,21 @@ def standardise(
     axis = (axis,) if isinstance(axis, int) else tuple(axis)
     if not len(train) or 0 not in axis:
         raise ValueError(f"train, axis: nothing to average in shape {train.shape} over axis {axis}")
-    chunks = [train[i : i + CHUNK] for i in range(0, len(train), CHUNK)]
     count = np.prod([train.shape[a] for a in axis])
 
     def total(f: Any) -> np.ndarray:
-        return np.sum([f(x.astype(np.float64)).sum(axis, keepdims=True) for x in chunks], axis=0)
+        sums = [f(x.astype(np.float64)).sum(axis, keepdims=True) for x in chunks()]
+        return np.sum(sums, axis=0)
+
+    def chunks() -> Iterator[np.ndarray]:  # one at a time: `train` may lie on disk
+        for i in range(0, len(train), CHUNK):
+            yield train[i : i + CHUNK]
 
     mu = total(lambda x: x) / count
     sigma = np.sqrt(total(lambda x: (x - mu) ** 2) / count)
-    least = train.min(axis, keepdims=True)
-    varies = train.max(axis, keepdims=True) > least
+    ends = [(x.min(axis, keepdims=True), x.max(axis, keepdims=True)) for x in chunks()]
+    least = np.min([low for low, _ in ends], axis=0)
+    varies = np.max([high for _, high in ends], axis=0) > least
     return np.where(varies, mu, least), np.where(varies, sigma, 1.0)
 
 

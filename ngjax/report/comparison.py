@@ -43,6 +43,10 @@ def compare(
         table = [row[:-1] for row in table]
     winner = _best(means, *objective) if objective else None
     best = None if winner is None else (winner, 1)
+    waits = [arm.input_wait_share for arm in arms]
+    if any(share is not None for share in waits):
+        cells = ["—" if share is None else f"{share:.1%}" for share in waits]
+        table = [[*row, cell] for row, cell in zip(table, ["input wait", *cells], strict=True)]
     turned = [list(column) for column in zip(*table, strict=True)]
     if _letters(table, gap) > max(width, _letters(turned, gap)):
         table, best = turned, best and (0, best[0] + 1)

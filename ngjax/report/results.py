@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -17,6 +17,7 @@ class Seed:
     seconds: float = 0.0
     examples_per_second: float | None = None  # None: nothing was trained
     params_sha256: str | None = None
+    input_wait_share: float | None = None  # of training; None: no examples were fetched
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,9 +46,17 @@ class Side:
     @property
     def examples_per_second(self) -> float | None:
         """Mean over the seeds that trained; None where none did."""
-        rates = [seed.examples_per_second for seed in self.seeds.values()]
-        rates = [rate for rate in rates if rate is not None]
-        return sum(rates) / len(rates) if rates else None
+        return _mean(seed.examples_per_second for seed in self.seeds.values())
+
+    @property
+    def input_wait_share(self) -> float | None:
+        """Likewise, over the seeds whose examples were fetched."""
+        return _mean(seed.input_wait_share for seed in self.seeds.values())
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,7 @@
      "devices": {"kind", "count", "platform"}, "versions": {PACKAGE: VERSION}, "git",
      "peak_memory_bytes": the most that a device held, or on a CPU the process,
      "arms": {ARM: {"metrics", "spread", "seeds": {SEED: {"metrics", "steps", "seconds",
-              "examples_per_second", "params_sha256"}}}},
+              "examples_per_second", "params_sha256", "input_wait_share"}}}},
      "claims": {ID: {"holds": true | false | null, "detail"}}}
 
 `metrics` of an arm are means over its seeds, `spread` their sample standard deviations. Seconds are

@@ -21,7 +21,7 @@ from ngjax import metrics as metric
 from ngjax.train import devices as dev
 from ngjax.train.checkpoints import Checkpoints, sha256
 from ngjax.train.program import Program
-from ngjax.train.record import Hooks, NotFinite, Outcome, Progress
+from ngjax.train.record import Hooks, NotFinite, Outcome, Progress, refuse_not_finite
 from ngjax.train.signals import Interrupted, Signals
 from ngjax.types import State, UserError
 
@@ -97,7 +97,9 @@ class _Loop:
         steps = self.intervals.stop_after(self.progress.step, self.limit)
         coming = self.feed.ahead(self.progress.step, steps) if self._more() else None
         while self._more():
-            coming = self._advance(coming.result())
+            start = time.perf_counter()
+            stretch = coming.result()
+            coming = self._advance(stretch, time.perf_counter() - start)
             self._heed()
         outcome = self._finish()
         self._heed()
@@ -117,14 +119,14 @@ class _Loop:
         stopped = bool(patience) and self.progress.stale >= patience
         return self.progress.step < self.intervals.total and not stopped
 
-    def _advance(self, stretch: Any) -> Any:
+    def _advance(self, stretch: Any, waited: float) -> Any:
         """One device call and what the host does after it; the next stretch is drawn meanwhile."""
         progress, start = self.progress, time.perf_counter()
         first, end = progress.step, progress.step + stretch.steps
         following = self.intervals.stop_after(end, self.limit) if end < self.intervals.total else 0
         coming = self.feed.ahead(end, following) if following else None
         self.state, told = self.program.train(self.state, self.slots, stretch)
-        self._adapt(time.perf_counter() - start, stretch.steps)
+        self._adapt(time.perf_counter() - start, waited, stretch.steps)
         before, progress.seconds = progress.seconds, time.perf_counter() - self.clock
         each = (progress.seconds - before) / stretch.steps
         for step in range(first + 1, end + 1):
@@ -140,11 +142,12 @@ class _Loop:
         self.hooks.progress(end, self.intervals.total, progress.latest)
         return coming
 
-    def _adapt(self, seconds: float, steps: int) -> None:
+    def _adapt(self, seconds: float, waited: float, steps: int) -> None:
         """Longer calls while they are quick; the first one, which compiles, is in no rate."""
         if self.compiled:
             self.progress.paced_steps += steps
-            self.progress.paced_seconds += seconds
+            self.progress.paced_seconds += seconds + waited
+            self.progress.waited_seconds += waited
         self.compiled = True
         each = seconds / steps
         affordable = max(1, int(CALL_SECONDS / each))
@@ -221,6 +224,7 @@ class _Loop:
             examples_per_second=steps * self.intervals.batch_size / max(seconds, 1e-9),
             params_sha256=sha256(host.params),
             state=host,
+            input_wait_share=progress.wait_share if self.feed.fetches else None,
         )
 
 
@@ -230,13 +234,6 @@ def _at(step: int, sums: tuple[Any, Any]) -> tuple[float, float]:
 
 def _all_finite(tree: Any) -> bool:
     return all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(tree))
-
-
-def refuse_not_finite(values: Mapping[str, float], step: int) -> None:
-    """Raises NotFinite where an evaluation came to NaN or infinity."""
-    for name, value in values.items():
-        if not math.isfinite(value):
-            raise NotFinite(f"{name} is {value} at step {step}")
 
 
 def restore(program: Program, seed: int, folder: Path, objective: tuple[str, str]) -> State | None:

@@ -103,6 +103,11 @@ class Feed:
         kept.set_result(self.stretch(start, steps))
         return kept
 
+    @property
+    def fetches(self) -> bool:
+        """Whether the host hands rows over, not indices alone."""
+        return bool(self.source and self.source.fetch)
+
     def close(self) -> None:
         """Let the thread go."""
         if self._thread:

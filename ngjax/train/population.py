@@ -28,10 +28,10 @@ from jax import lax
 from ngjax import metrics as metric
 from ngjax.train import devices as dev
 from ngjax.train.checkpoints import sha256
-from ngjax.train.engine import CALL_SECONDS, fit, refuse_not_finite
+from ngjax.train.engine import CALL_SECONDS, fit
 from ngjax.train.feed import INDEX_BUDGET, Feed
 from ngjax.train.program import Program
-from ngjax.train.record import NotFinite, Outcome
+from ngjax.train.record import NotFinite, Outcome, refuse_not_finite
 from ngjax.train.signals import Interrupted, Signals
 from ngjax.types import State, UserError
 

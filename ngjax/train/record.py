@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ class Outcome(NamedTuple):
     examples_per_second: float  # of training alone: no compilation, no evaluation
     params_sha256: str
     state: State  # on the host; the weights that were judged
+    input_wait_share: float | None = None  # of training, spent waiting for examples; None: no feed
 
 
 @dataclasses.dataclass
@@ -40,7 +42,13 @@ class Progress:
     best: float | None = None
     stale: int = 0  # evaluations since the best
     paced_steps: int = 0  # updates of device calls but a process's first, which compiles
-    paced_seconds: float = 0.0  # that these calls took
+    paced_seconds: float = 0.0  # that these calls took, waiting for their examples included
+    waited_seconds: float = 0.0  # of those, spent waiting for examples
+
+    @property
+    def wait_share(self) -> float | None:
+        """Of the paced seconds, spent waiting for examples; None: there was but one call."""
+        return self.waited_seconds / max(self.paced_seconds, 1e-9) if self.paced_steps else None
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers."""
@@ -61,3 +69,10 @@ class Hooks:
     write: Write = lambda step, epoch, seconds, values: None
     rewind: Callable[[int], None] = lambda step: None  # a resumed run starts after this step
     progress: Callable[[int, int, Mapping[str, float]], None] = lambda step, total, values: None
+
+
+def refuse_not_finite(values: Mapping[str, float], step: int) -> None:
+    """Raises NotFinite where an evaluation came to NaN or infinity."""
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise NotFinite(f"{name} is {value} at step {step}")

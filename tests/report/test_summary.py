@@ -106,7 +106,7 @@ def test_summary_has_the_documented_keys_and_nothing_else(tmp_path):
     assert residual["spread"] == pytest.approx({"dev/accuracy": 0.05 * math.sqrt(2)})
     assert residual["seeds"]["1"] == {
         **{"metrics": {"dev/accuracy": 0.8}, "steps": 100, "seconds": 3.0},
-        **{"examples_per_second": 700.0, "params_sha256": "bb"},
+        **{"examples_per_second": 700.0, "params_sha256": "bb", "input_wait_share": None},
     }
     assert read["claims"] == {
         "deeper": {"holds": True, "detail": "0.9 > 0.8"},

@@ -11,13 +11,14 @@ import numpy as np
 from ngjax.data import archive
 from ngjax.data.dataset import Parts, Split
 from ngjax.data.images.image import SUFFIXES, read_image
+from ngjax.data.images.streamed import Streamed
 from ngjax.types import UserError
 
 Tree = Mapping[str, Mapping[str, Path | bytes]]  # class -> file name -> where it is
 PARTS = {"train": "train", "dev": "dev", "val": "dev", "valid": "dev", "test": "test"}
 
 
-def folder(files: Mapping[str, Path], size: int = 0) -> Parts:
+def folder(files: Mapping[str, Path], size: int = 0, *, stream: bool = False) -> Parts:
     """`root/<class>/<picture>`, or `root/{train,dev,test}/<class>/<picture>`.
 
     Classes and pictures are taken in the order of their names. Hidden files, and files that do not
@@ -26,6 +27,8 @@ def folder(files: Mapping[str, Path], size: int = 0) -> Parts:
     Args:
         files: the root under the name "".
         size: pixels a side; 0: as they are, which must then be one size.
+        stream: leave the pictures on disk (`Streamed`); a broken one is then found when its turn
+            comes.
 
     Raises:
         UserError: no class folder, a class without pictures, an unreadable picture, several sizes.
@@ -33,8 +36,9 @@ def folder(files: Mapping[str, Path], size: int = 0) -> Parts:
     root = files[""]
     inside = _folders(root)
     if "train" in inside and set(inside) <= set(PARTS):
-        return _parts(str(root), {PARTS[name]: _tree(path) for name, path in inside.items()}, size)
-    return _parts(str(root), {"train": _tree(root)}, size)
+        trees = {PARTS[name]: _tree(path) for name, path in inside.items()}
+        return _parts(str(root), trees, size, stream)
+    return _parts(str(root), {"train": _tree(root)}, size, stream)
 
 
 def archives(files: Mapping[str, Path], size: int = 0) -> Parts:
@@ -71,7 +75,7 @@ def _is_picture(name: str) -> bool:
     return not name.startswith(".") and PurePosixPath(name).suffix.lower() in SUFFIXES
 
 
-def _parts(where: str, trees: Mapping[str, Tree], size: int) -> Parts:
+def _parts(where: str, trees: Mapping[str, Tree], size: int, stream: bool = False) -> Parts:
     classes = tuple(sorted(trees.get("train", {})))
     if not classes:
         raise UserError(f"{where}: holds no class folders; expected <class>/<picture>")
@@ -85,9 +89,22 @@ def _parts(where: str, trees: Mapping[str, Tree], size: int) -> Parts:
     splits: dict[str, Split] = {}
     shape: tuple[int, ...] = (size, size, 3) if size else ()
     for name in [part for part in ("train", "dev", "test") if part in trees]:
+        if stream:
+            splits[name] = _on_disk(trees[name], classes, size)
+            first = splits["train"].inputs.first  # whose size the other parts must have too
+            splits[name].inputs.first = first
+            continue
         splits[name] = _split(where, trees[name], classes, size, shape)
         shape = splits[name].inputs.shape[1:]
     return Parts(**splits, classes=classes)
+
+
+def _on_disk(tree: Tree, classes: tuple[str, ...], size: int) -> Split:
+    paths = [tree[label][name] for label in classes for name in sorted(tree[label])]
+    listed = np.empty(len(paths), object)  # NumPy would make no array of paths by itself
+    listed[:] = paths
+    counts = [len(tree[label]) for label in classes]
+    return Split(Streamed(listed, size), np.repeat(np.arange(len(classes), dtype=np.int32), counts))
 
 
 def _split(
