@@ -17,12 +17,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import lax
 
 from ngjax import metrics as metric
 from ngjax.train import devices as dev
 from ngjax.train.feed import Feed, Stretch, evaluation_batches
+from ngjax.train.initial import initial_state, rule
 from ngjax.train.layout import lay
 from ngjax.train.mesh import rows
 from ngjax.train.settings import Intervals, Run
@@ -57,8 +57,8 @@ class Program:
         with self.precision():  # a part that names no parameter is refused here, not midway
             begun = self._seeded(0)
             shapes = jax.eval_shape(self._initialise, *begun)
-            rule = functools.partial(self._rule, begun[1])
-            self.layout = lay(task, run, self.devices, shapes.params, rule)
+            chain = functools.partial(rule, task, begun[1], self.intervals.pace)
+            self.layout = lay(task, run, self.devices, shapes.params, chain)
         self.held = self.layout.held(shapes)  # bytes a device: {"parameters", "optimizer"}
 
     @functools.cached_property
@@ -99,28 +99,9 @@ class Program:
         """Jitted, for an eager `init` is the largest cost of a cold start; it runs once, so that
         the compiler's optimisations would cost more than they save: seconds in a deep network.
         """
-
-        def initialise(key_data: jax.Array, hyper: Any) -> State:
-            params, extra = self.task.init(jax.random.wrap_key_data(key_data))
-            params = dev.cast(params, self.storage)
-            extra = dev.cast(extra, self.storage)
-            tx = self._rule(hyper)
-            averaged = {"params": params, "extra": extra}
-            zero = functools.partial(jax.tree.map, _zero_if_floating)
-            return State(
-                step=jnp.zeros((), jnp.int32),
-                params=params,
-                extra=extra,
-                opt_state=tx.init(params),
-                key=key_data,
-                hyper=hyper,
-                ema=zero(averaged) if self.run.ema else None,
-            )
-
+        run, pace = self.run, self.intervals.pace
+        initialise = functools.partial(initial_state, self.task, pace, self.storage, bool(run.ema))
         return jax.jit(initialise, compiler_options={"xla_backend_optimization_level": 0})
-
-    def _rule(self, hyper: Any) -> optax.GradientTransformationExtraArgs:
-        return optax.with_extra_args_support(self.task.tx(hyper, self.intervals.pace))
 
     def _seeded(self, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """(key data, hyper): what `_initialise` takes."""
@@ -252,7 +233,3 @@ class Program:
                 self.watch.finished()
                 rows.append(jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), out))
         return jax.tree.map(lambda *parts: np.concatenate(parts)[:size], *rows)
-
-
-def _zero_if_floating(leaf: Any) -> Any:
-    return jnp.zeros_like(leaf) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
