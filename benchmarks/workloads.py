@@ -68,9 +68,7 @@ class Workload:
         job: a chunk is the whole work, done once a round.
     """
 
-    kind: Literal[
-        "logistic", "mlp", "lenet", "resnet20", "vgg", "lstm", "gru", "tsne", "search", "resnet50"
-    ]
+    kind: Kind
     batch: int
     shape: tuple[int, ...]
     parameters: int

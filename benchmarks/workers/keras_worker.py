@@ -40,7 +40,7 @@ def network(workload: Workload) -> keras.Model:
     images = a = keras.Input(workload.shape)
     if kind == "lenet":
         for filters in (6, 16):
-            a = L.AveragePooling2D()(L.Conv2D(filters, 5, activation="tanh")(a))
+            a = L.AveragePooling2D(2)(L.Conv2D(filters, 5, activation="tanh")(a))
         a = L.Dense(120, activation="tanh")(L.Flatten()(a))
         a = L.Dense(84, activation="tanh")(a)
     elif kind == "vgg":
