@@ -103,7 +103,7 @@ def log_mel(wave: Array, rate: int, window: int, hop: int, bands: int) -> Array:
     return jnp.log(jnp.maximum(power @ bank, FLOOR))  # [F, M]
 
 
-def normalised(features: Array, length: Array, floor: float = 0.0) -> Array:
+def normalised(features: Array, length: Array) -> Array:
     """Each band of a clip less its mean, by its deviation, over the clip's own frames.
 
     What a microphone, a room or the loudness does to every frame alike is gone then.
@@ -111,18 +111,12 @@ def normalised(features: Array, length: Array, floor: float = 0.0) -> Array:
     Args:
         features: [..., F, M].
         length: int [...], frames that are the clip's; the others become 0.
-        floor: nats below the clip's loudest place, to which all that is quieter is raised first, so
-            that one recording's hiss is another's silence; 0: nothing is. Static.
 
     Returns:
         [..., F, M].
     """
     place = lax.broadcasted_iota(jnp.int32, (*features.shape[:-1], 1), features.ndim - 2)
-    inside = place < length[..., None, None]  # [..., F, 1]
-    if floor:
-        heard = jnp.where(inside, features, -jnp.inf)
-        features = jnp.maximum(features, heard.max((-2, -1), keepdims=True) - floor)
-    inside = inside.astype(features.dtype)
+    inside = (place < length[..., None, None]).astype(features.dtype)  # [..., F, 1]
     count = jnp.maximum(inside.sum(-2, keepdims=True), 1)
     mu = (features * inside).sum(-2, keepdims=True) / count
     off = (features - mu) * inside

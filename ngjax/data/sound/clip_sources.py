@@ -30,7 +30,6 @@ class Drawn(NamedTuple):
     pitch: float = 0.0  # bands are shifted up to this share, as by a shorter or longer throat
     mask_frames: int = 0  # frames in a row that are hidden, at most
     mask_bands: int = 0  # bands in a row that are hidden, at most
-    floor: float = 0.0  # of `ngjax.ops.mel.normalised`
 
 
 def drawn(held: Recordings, how: Drawn, *, prefix: str = "train") -> Source:
@@ -57,7 +56,7 @@ def drawn(held: Recordings, how: Drawn, *, prefix: str = "train") -> Source:
         def one(index: Array, slot: Array) -> dict[str, Array]:
             clip_key, mask_key = jax.random.split(jax.random.fold_in(key, slot))
             clip = composed(constants[prefix], how, clip_key, index, n + 1, room)
-            x = normalised(clip["inputs"], clip["length"], how.floor)
+            x = normalised(clip["inputs"], clip["length"])
             return {**clip, "inputs": masked(mask_key, x, how.mask_frames, how.mask_bands)}
 
         made = jax.vmap(one)(drawn["index"], drawn["slot"])
