@@ -8,9 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import jax
-import numpy as np
-
 from ngjax.train import machine
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,9 +71,14 @@ def test_a_wrong_word_for_deterministic_is_one_line():
 
 
 def test_the_peak_of_a_process_grows_with_what_it_holds():
-    before = machine.peak_bytes(jax.devices()[0])
-    held = np.ones(before, np.uint8)
-    assert machine.peak_bytes(jax.devices()[0]) >= before + 0.5 * held.nbytes
+    code = (
+        "import jax, numpy as np; from ngjax.train import machine\n"
+        "cpu = jax.devices('cpu')[0]; before = machine.peak_bytes(cpu)\n"
+        "held = np.ones(400_000_000, np.uint8); print(machine.peak_bytes(cpu) - before)"
+    )
+    asked = {"capture_output": True, "text": True, "check": True, "env": ENVIRONMENT}
+    told = subprocess.run([sys.executable, "-c", code], **asked)
+    assert 0.9 * 400e6 < int(told.stdout) < 1.2 * 400e6
 
 
 def test_an_accelerator_tells_its_own_peak():

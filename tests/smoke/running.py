@@ -44,6 +44,7 @@ def check(name, tmp_path):
             "seconds",
             "examples_per_second",
             "params_sha256",
+            "input_wait_share",
         }
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     if made.programs:

@@ -228,7 +228,7 @@ def test_carry_predictions_and_scores_are_whole_on_every_process(tmp_path):
         (["--coordinator=h:1"], "--coordinator: give --num_processes too"),
         (["--process_id=0"], "--process_id: give --coordinator too"),
         (["--coordinator=h:1", "--num_processes=2", "--process_id=2"], "must be below 2"),
-        (["--coordinator=auto"], "--coordinator=auto: no cluster found; start it by srun"),
+        (["--coordinator=auto"], "--coordinator=auto: no task of a cluster here; start it by srun"),
         (["--coordinator=host", "--num_processes=2", "--process_id=1"], "write host:port"),
     ],
 )
