@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from ngjax.types import Array, Sum
 
@@ -28,14 +29,21 @@ def summed(values: Array, mask: Array) -> Sum:
 
 
 def accuracy(logits: Array, targets: Array, mask: Array) -> Sum:
-    """The share of examples whose largest logit stands at the target.
+    """The share of examples whose largest logit, the first of equals, stands at the target.
+
+    Asked of every logit, below the target's or not: XLA's argmax on a CPU takes seven times as
+    long, and of ten thousand words a tenth of a training step. Logits that are NaN are never right.
 
     Args:
         logits: [..., K].
         targets: int [...].
         mask: [...].
     """
-    return summed(jnp.argmax(logits, axis=-1) == targets, mask)
+    targets = jnp.asarray(targets, jnp.int32)[..., None]
+    own = jnp.take_along_axis(logits, jnp.maximum(targets, 0), axis=-1)  # [..., 1]
+    before = lax.broadcasted_iota(targets.dtype, logits.shape, logits.ndim - 1) < targets
+    first = jnp.all(jnp.where(before, logits < own, logits <= own), axis=-1)
+    return summed(first & (targets[..., 0] >= 0), mask)
 
 
 def binary_accuracy(logits: Array, targets: Array, mask: Array) -> Sum:
