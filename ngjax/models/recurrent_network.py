@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
-from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 
+from ngjax.models.cells import KERNELS, Cell, cell_named
 from ngjax.models.layers import Dense
-from ngjax.models.recurrent import GRU, LSTM, RNN, Carry, Layer
+from ngjax.models.recurrent import Carry, Layer
 from ngjax.ops.initializers import xavier
-from ngjax.types import Array, UserError
-
-Cell = Literal["rnn", "simplified_gru", "gru", "lstm"]
-_KERNELS = MappingProxyType({"rnn": 1, "simplified_gru": 2, "gru": 3, "lstm": 4})  # G
+from ngjax.types import Array
 
 
 def recurrent_layer(cell: Cell, width: int, keep: float = 1.0, **more: Any) -> Layer:
@@ -33,15 +30,12 @@ def recurrent_layer(cell: Cell, width: int, keep: float = 1.0, **more: Any) -> L
     Raises:
         UserError: no such cell.
     """
-    made = {
-        "rnn": RNN,
-        "simplified_gru": partial(GRU, reset="none", update_bias=-keep),
-        "gru": partial(GRU, update_bias=-keep),
-        "lstm": partial(LSTM, forget_bias=keep),
-    }
-    if cell not in made:
-        raise UserError(f"cell: {cell!r} is none of {', '.join(made)}")
-    return made[cell](width, **more)
+    made = cell_named(cell)
+    if cell == "lstm":
+        more["forget_bias"] = keep
+    elif cell != "rnn":
+        more["update_bias"] = -keep
+    return made(width, **more)
 
 
 def widest(cell: Cell, features: int, parameters: int) -> int:
@@ -54,7 +48,7 @@ def widest(cell: Cell, features: int, parameters: int) -> int:
         features: D.
         parameters: how many the layer may have.
     """
-    G, n = _KERNELS[cell], 1
+    G, n = KERNELS[cell], 1
     while G * (n + 1) * (n + features + 2) <= parameters:
         n += 1
     return n

@@ -198,7 +198,7 @@ def test_learns_a_sentence_and_says_it():
 
 
 def test_mistakes_are_refused_by_name():
-    with pytest.raises(UserError, match="cell: 'elman' is none of rnn, gru, lstm"):
+    with pytest.raises(UserError, match="cell: 'elman' is none of rnn, simplified_gru, gru, lstm"):
         LanguageModel(V, "elman").initial_carry(1)
     with pytest.raises(UserError, match="depth: 0"):
         LanguageModel(V, depth=0).initial_carry(1)

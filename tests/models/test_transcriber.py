@@ -53,7 +53,7 @@ def test_padding_changes_nothing():
 
 
 def test_what_is_no_network_is_refused():
-    with pytest.raises(UserError, match="'tanh' is none of rnn, gru, lstm"):
+    with pytest.raises(UserError, match="'tanh' is none of rnn, simplified_gru, gru, lstm"):
         made(cell="tanh")
     odd = Transcriber(V, width=7)
     with pytest.raises(UserError, match="width: 7 units do not fall into two directions"):
