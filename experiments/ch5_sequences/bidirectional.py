@@ -9,7 +9,9 @@ recurrent network that answers some steps late, and a bidirectional one. They re
 real digits in a row, one column of pixels a step, each column to be given its digit. What digit a
 first column belongs to is only written in the columns that follow. Right of test columns (seed 0,
 8 s an arm on one core): window 89.3 %, time delays 96.3, forward 80.2, late 95.9, both directions
-95.9; time delays that span a digit suffice for digits, against the notes.
+95.9; time delays that span a digit suffice for digits, against the notes. F1 of names in invented
+news: window 0.992, time delays 0.968, forward 0.811, late 0.985, both directions 0.986; a window of
+two words on either side suffices for them.
 
     python launch.py --experiment=bidirectional
     python launch.py --experiment=bidirectional --task=tagging

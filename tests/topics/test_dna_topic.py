@@ -35,6 +35,22 @@ def test_members_agree_on_their_mean_probability():
     np.testing.assert_allclose(softmax(topic.agreed(jnp.asarray(z)), axis=-1), want, rtol=1e-5)
 
 
+def test_a_mixed_ensemble_is_both_kinds_side_by_side():
+    mixed = topic.Config(network="mixed", members=2, width=3, folds=2)
+    params = topic.started(mixed, jax.random.key(1), 57)
+    x = np.random.default_rng(1).normal(size=(4, 57, 4)).astype(np.float32)
+    z = np.asarray(topic.answers(mixed, params, x))
+    assert z.shape == (4, 4, 2)
+    want = []
+    for kind in ("cnn", "mlp"):
+        model = topic.network(topic.Config(network=kind, members=2, width=3))
+        for member in range(2):
+            own = jax.tree.map(lambda leaf, m=member: leaf[m], params[kind])
+            want.append(model.apply({"params": own}, x)[0])
+    np.testing.assert_allclose(z, want, atol=1e-5)
+    assert len({tuple(row) for row in z.reshape(4, -1).round(4)}) == 4  # each starts elsewhere
+
+
 def test_what_is_looked_at_is_the_slope_of_the_evidence():
     config = topic.Config(network="mlp", members=2, width=3, folds=2)
     one = arm(config)
