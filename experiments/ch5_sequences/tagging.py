@@ -13,8 +13,8 @@ spelled by a convolution over their letters (Ma & Hovy 2016); no vectors are bro
     python launch.py --experiment=tagging --mode=predict --input="Anna Baker flew to Milton ."
 
 Measured with seed 0 on one core, F1 on test: invented news 0.992, forward alone 0.828, without
-letters 0.981 (90 s an arm); CoNLL-2003 0.816, 0.724, 0.764 (157, 153 and 82 s). Tags scored together
-bring CoNLL-2003 from 0.817 to 0.837 (on another machine, one seed).
+letters 0.981 (90 s an arm); CoNLL-2003 0.816, 0.724, 0.764 (157, 153 and 82 s). Tags scored
+together bring CoNLL-2003 from 0.817 to 0.837 (on another machine, one seed).
 """
 
 from __future__ import annotations
