@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from ngjax.train import machine
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,6 +73,8 @@ def test_a_wrong_word_for_deterministic_is_one_line():
 
 
 def test_the_peak_of_a_process_grows_with_what_it_holds():
+    here = np.ones(900_000_000, np.uint8)  # a process that starts another passes on no peak of its
+    del here
     code = (
         "import jax, numpy as np; from ngjax.train import machine\n"
         "cpu = jax.devices('cpu')[0]; before = machine.peak_bytes(cpu)\n"

@@ -34,5 +34,15 @@ def peak_bytes(device: jax.Device) -> int:
     told = device.memory_stats() or {}
     if "peak_bytes_in_use" in told:
         return int(told["peak_bytes_in_use"])
-    unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts in kilobytes on Linux
+    return _process_peak_bytes()
+
+
+def _process_peak_bytes() -> int:
+    """On Linux `getrusage` starts from the peak of the process that started this one; /proc not."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    for line in lines:
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024  # told in kB
+    unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
