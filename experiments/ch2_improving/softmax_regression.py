@@ -28,6 +28,7 @@ from ngjax import data, losses, optim, supervised
 from ngjax.experiment import Experiment, Picture, Results, Text
 from ngjax.experiment.results import Arm
 from ngjax.ops.activations import softmax
+from ngjax.ops.product import product
 from ngjax.train.settings import Run
 from ngjax.types import Array, Batch, Context, Params, Task
 
@@ -112,7 +113,7 @@ def build(config: Config) -> Task:
     def z_of(params: Params, extra: Any, batch: Batch, context: Context) -> tuple[Array, Any]:
         del context
         x = batch["inputs"].reshape(len(batch["inputs"]), -1)  # [B, D]
-        return x @ params["w"] + params["b"].reshape(1, -1), extra  # [B, K]
+        return product(x, params["w"]) + params["b"].reshape(1, -1), extra  # [B, K]
 
     judge = supervised.decide if config.logistic else supervised.classify
     return supervised.task(held, supervised.Network(init, z_of), config.optimizer, judge)

@@ -18,7 +18,10 @@ from jax import lax
 from ngjax.ops.convolve import convolve
 from ngjax.ops.depthwise import depthwise_convolve
 from ngjax.ops.initializers import Initializer, he, zeros
+from ngjax.ops.product import product
 from ngjax.types import AXIS, Array, UserError
+
+SHORT_LINE = 16  # numbers that a CPU adds at once: a loop over fewer is no quicker than over one
 
 
 class Dense(nn.Module):
@@ -44,7 +47,7 @@ class Dense(nn.Module):
         kernel = self.param("kernel", self.kernel_init, (a.shape[-1], self.features))
         bias = self.param("bias", self.bias_init, (self.features,)) if self.use_bias else None
         a, kernel, bias = promote_dtype(a, kernel, bias, dtype=self.dtype)
-        return _add_bias(a @ kernel, bias)
+        return _add_bias(product(a, kernel), bias)
 
 
 class Conv(nn.Module):
@@ -137,7 +140,13 @@ class DepthwiseConv(nn.Module):
 
 
 def _add_bias(z: Array, bias: Array | None) -> Array:
-    return z if bias is None else z + bias.reshape((1,) * (z.ndim - 1) + (-1,))
+    """z + b. Lines of few channels are one axis: additions go along it, and so does db's sum."""
+    if bias is None:
+        return z
+    shape, lift = z.shape, (1,) * (z.ndim - 1) + (-1,)
+    if z.ndim == 4 and shape[-1] < SHORT_LINE:
+        return (z.reshape(*shape[:2], -1) + jnp.tile(bias, (1, 1, shape[2]))).reshape(shape)
+    return z + bias.reshape(lift)
 
 
 class BatchNorm(nn.Module):

@@ -28,6 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from ngjax.ops.product import product
 from ngjax.types import Array, UserError
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
@@ -65,7 +66,7 @@ def _matmul(x: Array, kernel: Array, stride: int, windows: Windows, dilation: in
     del dilation  # one number has no gaps
     if kernel.shape[:2] != (1, 1):
         raise UserError(f"convolution: form matmul needs a 1x1 filter, got {kernel.shape[:2]}")
-    return _pad(x, windows)[:, ::stride, ::stride] @ kernel[0, 0]  # [B, H', W', F]
+    return product(_pad(x, windows)[:, ::stride, ::stride], kernel[0, 0])  # [B, H', W', F]
 
 
 def _im2col(x: Array, kernel: Array, stride: int, windows: Windows, dilation: int) -> Array:
@@ -77,7 +78,7 @@ def _im2col(x: Array, kernel: Array, stride: int, windows: Windows, dilation: in
         for v in range(0, dilation * kernel.shape[1], dilation)
     ]
     patches = jnp.concatenate(corners, axis=-1)  # [B, H', W', f_H f_W C]
-    return patches @ kernel.reshape(-1, kernel.shape[-1])  # [B, H', W', F]
+    return product(patches, kernel.reshape(-1, kernel.shape[-1]))  # [B, H', W', F]
 
 
 def _toeplitz(x: Array, kernel: Array, stride: int, windows: Windows, dilation: int) -> Array:
@@ -94,7 +95,7 @@ def _toeplitz(x: Array, kernel: Array, stride: int, windows: Windows, dilation: 
     place = jnp.asarray(inputs == outputs * stride + taps * dilation, kernel.dtype)
     banded = jnp.einsum("uvcf,vwj->uwcjf", kernel, place, precision="highest")
     banded = banded.reshape(f_H * W * C, columns * F)
-    return (bands @ banded).reshape(B, rows, columns, F)
+    return product(bands, banded).reshape(B, rows, columns, F)
 
 
 def _slide(

@@ -157,15 +157,16 @@ def replicate(tree: Any, devices: Devices, axes: Any = None) -> Any:
         axes: for each leaf the axis along which a row parts its copy, -1 where it does not; None:
             nowhere.
     """
-    copied = len(here(devices))
 
-    def copies(leaf: Any, axis: int = -1) -> jax.Array:
-        leaf = np.asarray(leaf)
-        spec = PartitionSpec(AXIS, *(None,) * axis, MODEL) if axis >= 0 else PartitionSpec(AXIS)
-        whole = np.broadcast_to(leaf, (copied, *leaf.shape))
-        return jax.device_put(whole, _sharding(devices, spec))
+    def copies(leaf: Any) -> np.ndarray:
+        return np.broadcast_to(leaf, (len(here(devices)), *np.shape(leaf)))
 
-    return jax.tree.map(copies, tree, *(() if axes is None else (axes,)))
+    def parted(axis: int) -> NamedSharding:
+        along = (*(None,) * axis, MODEL) if axis >= 0 else ()
+        return _sharding(devices, PartitionSpec(AXIS, *along))
+
+    shardings = parted(-1) if axes is None else jax.tree.map(parted, axes)
+    return jax.device_put(jax.tree.map(copies, tree), shardings)
 
 
 def share(tree: Any, devices: Devices) -> Any:
@@ -174,7 +175,7 @@ def share(tree: Any, devices: Devices) -> Any:
     Laid out once, here: a constant that a step closed over would be compiled into it.
     """
     sharding = _sharding(devices, PartitionSpec())
-    return jax.tree.map(lambda leaf: jax.device_put(np.asarray(leaf), sharding), tree)
+    return jax.device_put(jax.tree.map(np.asarray, tree), sharding)
 
 
 def deal(tree: Any, devices: int, parts: int = 1, axis: int = 0) -> Any:
@@ -191,8 +192,7 @@ def deal(tree: Any, devices: int, parts: int = 1, axis: int = 0) -> Any:
 
 def put(tree: Any, devices: Devices) -> Any:
     """Host arrays [n, ...], this process's own rows, laid out one row a device."""
-    sharding = _sharding(devices, PartitionSpec(AXIS))
-    return jax.tree.map(lambda leaf: jax.device_put(leaf, sharding), tree)
+    return jax.device_put(tree, _sharding(devices, PartitionSpec(AXIS)))
 
 
 def whole(tree: Any, devices: Devices) -> Any:

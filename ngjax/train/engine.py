@@ -36,6 +36,7 @@ def fit(
     folder: Path | None = None,
     hooks: Hooks | None = None,
     signals: Signals | None = None,
+    pace: float = 0.0,
 ) -> Outcome:
     """Train to the end, resuming from `folder` where it holds checkpoints.
 
@@ -46,6 +47,7 @@ def fit(
         folder: where checkpoints live; None keeps none.
         hooks: listeners.
         signals: an entered `Signals` of the caller's; its own where none is given.
+        pace: examples a second of an earlier run of this compiled program; 0: not known.
 
     Raises:
         NotFinite: the loss of a step, or of an evaluation, is NaN or infinite.
@@ -58,7 +60,7 @@ def fit(
             kept = Checkpoints(folder, program.run.keep, objective[1])
             saves = scope.enter_context(kept)
         signals = signals or scope.enter_context(Signals())
-        loop = _Loop(program, seed, objective, saves, hooks or Hooks(), signals)
+        loop = _Loop(program, seed, objective, saves, hooks or Hooks(), signals, pace)
         scope.callback(loop.feed.close)
         return loop.run()
 
@@ -74,13 +76,15 @@ class _Loop:
         saves: Checkpoints | None,
         hooks: Hooks,
         signals: Signals,
+        pace: float,
     ) -> None:
         self.program, self.run_, self.intervals = program, program.run, program.intervals
         self.objective, self.saves, self.hooks, self.signals = objective, saves, hooks, signals
         self.feed = program.feed(seed)
         self.slots = dev.put(self.feed.slots(), program.devices)
-        self.limit = 1  # steps of a device call; grows to CALL_SECONDS' worth
-        self.compiled = False  # whether a device call has been made
+        self.compiled = pace > 0  # whether a device call has been made
+        affordable = min(self.feed.capacity, int(CALL_SECONDS * pace / self.intervals.batch_size))
+        self.limit = -dev.agree(-max(affordable, 1))[0]  # steps of a call; grows to CALL_SECONDS
         self.progress = Progress()
         host = program.initial(seed)
         saved = saves.latest(host) if saves else None
@@ -183,9 +187,8 @@ class _Loop:
         better = progress.best is None or sign * value > sign * progress.best
         if better:  # a tie is none: the first of equals stays the best, resumed or not
             progress.judged = (progress.step, value)
-        progress.best, progress.stale = (
-            (value, 0) if better else (progress.best, progress.stale + 1)
-        )
+        progress.stale = 0 if better else progress.stale + 1
+        progress.best = value if better else progress.best
         return better
 
     def _write(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
@@ -205,14 +208,14 @@ class _Loop:
 
     def _finish(self) -> Outcome:
         """Judge the last or the best weights on every evaluation set, exactly."""
-        progress, host = self.progress, self.program.fetch(self.state)
+        progress, state, host = self.progress, self.state, self.program.fetch(self.state)
         self._save_host(host, wait=True)  # early stopping may end between two saves
         if self.run_.weights == "best":
             best = self.saves.best(host) if self.saves else None
             if best is None:
                 raise UserError("--run.weights=best: no whole checkpoint holds the best weights")
-            host = best.state
-        values = {**progress.latest, **self.program.evaluate_all(self.program.place(host))}
+            host, state = best.state, self.program.place(best.state)
+        values = {**progress.latest, **self.program.evaluate_all(state)}
         refuse_not_finite(values, progress.step)
         steps, seconds = progress.paced_steps, progress.paced_seconds
         if not steps:  # there was but one call

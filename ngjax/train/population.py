@@ -68,6 +68,7 @@ class Population:
         self.program, self.form = program, form
         self.devices = list(devices or program.devices)
         self._calls: dict[Form, Any] = {}
+        self._pace = 0.0  # examples a second of the last one that was trained alone
         if form not in ("auto", "sequential") and (why := self._alone()):
             raise UserError(f"--population={form}: {why}; use sequential")
 
@@ -123,15 +124,15 @@ class Population:
     def _one(self, member: Member, objective: tuple[str, str], signals: Signals) -> Result:
         program = self.program.varied(member.hyper)
         with contextlib.ExitStack() as scope:
-            folder = None
+            asked = {"objective": objective, "signals": signals, "pace": self._pace}
             if program.run.weights == "best":  # the best ones wait on disk for the end
-                folder = Path(scope.enter_context(tempfile.TemporaryDirectory()))
+                asked["folder"] = Path(scope.enter_context(tempfile.TemporaryDirectory()))
             try:
-                return fit(
-                    program, member.seed, objective=objective, folder=folder, signals=signals
-                )
+                outcome = fit(program, member.seed, **asked)
             except NotFinite as diverged:
                 return diverged
+        self._pace = outcome.examples_per_second
+        return outcome
 
     def _call(self, form: Form, over: dev.Devices) -> Any:
         """The engine's own chunk over the members of each device; compiled once."""

@@ -96,12 +96,13 @@ class Program:
 
     @functools.cached_property
     def _initialise(self) -> Any:
-        """Jitted, for an eager `init` is the largest cost of a cold start; it runs once, so that
-        the compiler's optimisations would cost more than they save: seconds in a deep network.
+        """Jitted, for an eager `init` is the largest cost of a cold start. It runs once: more than
+        the first level of optimisation takes the compiler seconds in a deep network; less, and
+        drawing takes six times as long.
         """
         run, pace = self.run, self.intervals.pace
         initialise = functools.partial(initial_state, self.task, pace, self.storage, bool(run.ema))
-        return jax.jit(initialise, compiler_options={"xla_backend_optimization_level": 0})
+        return jax.jit(initialise, compiler_options={"xla_backend_optimization_level": 1})
 
     def _seeded(self, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """(key data, hyper): what `_initialise` takes."""

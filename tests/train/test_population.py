@@ -181,3 +181,17 @@ def test_a_signal_between_members_keeps_those_that_were_told():
             told.append(place)
             os.kill(os.getpid(), signal.SIGTERM)
     assert told == [0]
+
+
+def test_the_pace_of_one_member_tells_how_long_the_calls_of_the_next_may_be(monkeypatch):
+    task, calls, train = network(), [], Program.train
+
+    def counted(self, state, slots, stretch):
+        calls.append(stretch.steps)
+        return train(self, state, slots, stretch)
+
+    monkeypatch.setattr(Program, "train", counted)
+    results = trained(task, "sequential", MEMBERS[:2], weights="last")
+    assert [result.steps for result in results] == [10, 10]
+    assert calls[0] == 1  # how long a step takes is not known
+    assert calls[-2:] == [5, 5] and sum(calls[:-2]) == 10  # as long as between two evaluations
