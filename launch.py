@@ -56,8 +56,11 @@ flags.DEFINE_boolean("index", False, "print the notes' index: each term's topics
 flags.DEFINE_string("cache_dir", "~/.cache/ngjax/compiled", "compiled programs; empty: keep none")
 flags.DEFINE_boolean("deterministic", False, "GPUs too give the same bits each time, slower")
 
+flags.DEFINE_integer("profile", 0, "how many device calls to record in the run folder's profile", 0)
+
 OWN = tuple(name for name in FLAGS if name not in BEFORE)
-SEARCH = ("search", "trials", "strategy", "population")  # flags of --mode=search alone
+SEARCH = ("search", "trials", "strategy", "population")
+MODE_OF = {**dict.fromkeys(SEARCH, "search"), "profile": "train"}  # flags of one mode alone
 HELP = ("--help", "-help", "--helpfull", "--helpshort", "-h", "-?")
 
 
@@ -171,8 +174,9 @@ def _do(link: Any, asks_help: bool) -> int:
         return console.print_help(__doc__, [FLAGS[name] for name in OWN], FLAGS.experiment)
     if not FLAGS.experiment:
         return console.print_catalogue()
-    if FLAGS.mode != "search" and (stray := [name for name in SEARCH if FLAGS[name].present]):
-        raise UserError(f"--{stray[0]}: belongs to --mode=search")
+    for name, mode in MODE_OF.items():
+        if FLAGS[name].present and FLAGS.mode != mode:
+            raise UserError(f"--{name}: belongs to --mode={mode}")
     _start_jax(link)
     from ngjax.experiment import plan, runner
 
@@ -193,24 +197,16 @@ def _do(link: Any, asks_help: bool) -> int:
         return 0 if link.process else console.print_evaluation(found)
     summary = plan.finished(made)
     if summary and not link.process:
-        return console.print_finished(summary, made.folder, FLAGS.strict)
+        return console.print_finished(summary, made, FLAGS.strict)
     summary = summary or runner.run(made)
     return 0 if link.process else console.print_results(summary, made.folder, FLAGS.strict)
 
 
 def _start_jax(link: Any) -> None:
-    """Devices and the cache of compiled programs must be said before the first array is made."""
-    import jax
+    from ngjax.train import machine
 
-    if FLAGS.devices:
-        jax.config.update("jax_num_cpu_devices", FLAGS.devices)
-    from ngjax.train import hosts, machine
-
-    if FLAGS.deterministic:
-        machine.be_deterministic()
-    machine.keep_compiled(FLAGS.cache_dir)
-    asked = (FLAGS.coordinator, FLAGS.num_processes, FLAGS.process_id, FLAGS.devices)
-    hosts.join(link, *asked)
+    place = (FLAGS.coordinator, FLAGS.num_processes, FLAGS.process_id)
+    machine.prepare(link, place, FLAGS.devices, FLAGS.cache_dir, FLAGS.deterministic)
 
 
 def _request(plan: Any, link: Any) -> Any:
@@ -233,6 +229,7 @@ def _request(plan: Any, link: Any) -> Any:
         smoke=FLAGS.smoke,
         command=tuple(sys.argv),
         watch=Watchdog(FLAGS.watchdog, link.stuck),
+        profile=FLAGS.profile,
     )
 
 

@@ -14,6 +14,7 @@ from ngjax.experiment.spec import Experiment
 from ngjax.train import devices as dev
 from ngjax.train.program import Program
 from ngjax.train.settings import Intervals
+from ngjax.train.trace import Trace
 from ngjax.train.watchdog import Watchdog
 from ngjax.types import Task, UserError
 
@@ -35,6 +36,7 @@ class Request:
     strict: bool = False
     command: tuple[str, ...] = ()  # as typed, for the report
     watch: Watchdog | None = None  # over device calls; none: they may take for ever
+    profile: int = 0  # device calls to record
 
     @property
     def folder(self) -> Path:
@@ -52,6 +54,7 @@ class Plan:
     programs: Mapping[str, Program]
     folder: Path
     devices: tuple[Any, ...]
+    trace: Trace
 
     @property
     def seeds(self) -> range:
@@ -81,6 +84,8 @@ def plan(request: Request) -> Plan:
             batch; a folder that holds another config.
     """
     arms, experiment = configs(request)
+    if request.profile and not experiment.build:
+        raise UserError(f"--profile: {request.name} trains nothing; leave it out")
     tasks = {arm: experiment.build(c) for arm, c in arms.items()} if experiment.build else {}
     devices = tuple(dev.select(request.devices))
     if request.devices is None:
@@ -89,7 +94,8 @@ def plan(request: Request) -> Plan:
     programs = {a: Program(task, arms[a].run, devices, watch) for a, task in tasks.items()}
     for program in programs.values():
         _check_objective(experiment, program)
-    made = Plan(request, experiment, arms, programs, request.folder, devices)
+    trace = Trace(request.profile, request.folder / "profile", watch)
+    made = Plan(request, experiment, arms, programs, request.folder, devices, trace)
     check_folder(made)
     if not dev.alike(lambda: _asked(made)):
         raise UserError("--process_id: give every process the same other flags, and one --workdir")

@@ -9,7 +9,37 @@ from pathlib import Path
 
 import jax
 
+from ngjax.train import hosts
+from ngjax.train.link import Link
+
 DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
+
+
+def prepare(
+    link: Link,
+    place: tuple[str | None, int | None, int | None],
+    devices: int | None,
+    cache: str,
+    deterministic: bool,
+) -> None:
+    """All of it: it must be said before the first array is made.
+
+    Args:
+        link: joined to other processes' where there are any.
+        place: coordinator, number of processes and this one's, as `hosts.join` takes them.
+        devices: how many a CPU is to be; None: one.
+        cache: the folder of compiled programs; empty: none are kept.
+        deterministic: whether GPUs are to give the same bits each time.
+
+    Raises:
+        UserError: processes that cannot join.
+    """
+    if devices:
+        jax.config.update("jax_num_cpu_devices", devices)
+    if deterministic:
+        be_deterministic()
+    keep_compiled(cache)
+    hosts.join(link, *place, devices)
 
 
 def keep_compiled(folder: str) -> None:
