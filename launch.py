@@ -36,7 +36,7 @@ flags.DEFINE_integer("seeds", 1, "with how many seeds every arm is run", 1)
 flags.DEFINE_boolean("strict", False, "exit with 1 where a claim of the notes does not hold")
 flags.DEFINE_string("workdir", None, "the run folder; default runs/<experiment>")
 flags.DEFINE_string("data_dir", None, "where data sets are found, and downloads go")
-flags.DEFINE_integer("devices", None, "how many devices; on a CPU, that many host devices", 1)
+flags.DEFINE_string("devices", None, "how many; on a CPU, so many host devices; auto: if quicker")
 flags.DEFINE_string("coordinator", None, "host:port of process 0 of several; auto: ask SLURM ...")
 flags.DEFINE_integer("num_processes", None, "of how many processes, mostly one a host", 1)
 flags.DEFINE_integer("process_id", None, "which of them this is; 0 writes the run folder", 0)
@@ -177,21 +177,22 @@ def _do(link: Any, asks_help: bool) -> int:
     for name, mode in MODE_OF.items():
         if FLAGS[name].present and FLAGS.mode != mode:
             raise UserError(f"--{name}: belongs to --mode={mode}")
-    _start_jax(link)
     from ngjax.experiment import plan, runner
 
+    request = _request(plan, link)
+    _start_jax(link, *plan.devices_at_start(request))
     if FLAGS.mode == "search":
         from ngjax.experiment import searching
 
-        return searching.launch(_request(plan, link), *(FLAGS[name].value for name in SEARCH))
+        return searching.launch(request, *(FLAGS[name].value for name in SEARCH))
     if FLAGS.mode == "table":
-        return console.print_table(*plan.configs(_request(plan, link)))
+        return console.print_table(*plan.configs(request))
     if FLAGS.mode in ("predict", "sample"):
         from ngjax.experiment import predicting
 
-        told = predicting.ask(FLAGS.mode, _request(plan, link), FLAGS.input)
+        told = predicting.ask(FLAGS.mode, request, FLAGS.input)
         return 0 if link.process else console.print_lines(told)
-    made = plan.plan(_request(plan, link))
+    made = plan.plan(request)
     if FLAGS.mode == "eval":
         found = runner.evaluate(made)
         return 0 if link.process else console.print_evaluation(found)
@@ -202,14 +203,15 @@ def _do(link: Any, asks_help: bool) -> int:
     return 0 if link.process else console.print_results(summary, made.folder, FLAGS.strict)
 
 
-def _start_jax(link: Any) -> None:
+def _start_jax(link: Any, *devices: int | None) -> None:
     from ngjax.train import machine
 
     place = (FLAGS.coordinator, FLAGS.num_processes, FLAGS.process_id)
-    machine.prepare(link, place, FLAGS.devices, FLAGS.cache_dir, FLAGS.deterministic)
+    machine.prepare(link, place, FLAGS.cache_dir, FLAGS.deterministic, *devices)
 
 
 def _request(plan: Any, link: Any) -> Any:
+    from ngjax.experiment import device_count
     from ngjax.train.watchdog import Watchdog
 
     knobs = [name for name in FLAGS if name not in BEFORE and name not in OWN]
@@ -224,7 +226,7 @@ def _request(plan: Any, link: Any) -> Any:
         arms=tuple(FLAGS.arms),
         seed=FLAGS.seed,
         seeds=FLAGS.seeds,
-        devices=FLAGS.devices,
+        devices=device_count.read(FLAGS.devices),
         workdir=Path(FLAGS.workdir) if FLAGS.workdir else None,
         smoke=FLAGS.smoke,
         command=tuple(sys.argv),
