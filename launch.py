@@ -36,7 +36,7 @@ flags.DEFINE_integer("seeds", 1, "with how many seeds every arm is run", 1)
 flags.DEFINE_boolean("strict", False, "exit with 1 where a claim of the notes does not hold")
 flags.DEFINE_string("workdir", None, "the run folder; default runs/<experiment>")
 flags.DEFINE_string("data_dir", None, "where data sets are found, and downloads go")
-flags.DEFINE_integer("devices", None, "how many devices; on a CPU, that many host devices", 1)
+flags.DEFINE_string("devices", None, "how many; on a CPU, so many host devices; auto: if quicker")
 flags.DEFINE_string("coordinator", None, "host:port of process 0 of several; auto: ask SLURM ...")
 flags.DEFINE_integer("num_processes", None, "of how many processes, mostly one a host", 1)
 flags.DEFINE_integer("process_id", None, "which of them this is; 0 writes the run folder", 0)
@@ -56,8 +56,11 @@ flags.DEFINE_boolean("index", False, "print the notes' index: each term's topics
 flags.DEFINE_string("cache_dir", "~/.cache/ngjax/compiled", "compiled programs; empty: keep none")
 flags.DEFINE_boolean("deterministic", False, "GPUs too give the same bits each time, slower")
 
+flags.DEFINE_integer("profile", 0, "how many device calls to record in the run folder's profile", 0)
+
 OWN = tuple(name for name in FLAGS if name not in BEFORE)
-SEARCH = ("search", "trials", "strategy", "population")  # flags of --mode=search alone
+SEARCH = ("search", "trials", "strategy", "population")
+MODE_OF = {**dict.fromkeys(SEARCH, "search"), "profile": "train"}  # flags of one mode alone
 HELP = ("--help", "-help", "--helpfull", "--helpshort", "-h", "-?")
 
 
@@ -171,49 +174,44 @@ def _do(link: Any, asks_help: bool) -> int:
         return console.print_help(__doc__, [FLAGS[name] for name in OWN], FLAGS.experiment)
     if not FLAGS.experiment:
         return console.print_catalogue()
-    if FLAGS.mode != "search" and (stray := [name for name in SEARCH if FLAGS[name].present]):
-        raise UserError(f"--{stray[0]}: belongs to --mode=search")
-    _start_jax(link)
+    for name, mode in MODE_OF.items():
+        if FLAGS[name].present and FLAGS.mode != mode:
+            raise UserError(f"--{name}: belongs to --mode={mode}")
     from ngjax.experiment import plan, runner
 
+    request = _request(plan, link)
+    _start_jax(link, *plan.devices_at_start(request))
     if FLAGS.mode == "search":
         from ngjax.experiment import searching
 
-        return searching.launch(_request(plan, link), *(FLAGS[name].value for name in SEARCH))
+        return searching.launch(request, *(FLAGS[name].value for name in SEARCH))
     if FLAGS.mode == "table":
-        return console.print_table(*plan.configs(_request(plan, link)))
+        return console.print_table(*plan.configs(request))
     if FLAGS.mode in ("predict", "sample"):
         from ngjax.experiment import predicting
 
-        told = predicting.ask(FLAGS.mode, _request(plan, link), FLAGS.input)
+        told = predicting.ask(FLAGS.mode, request, FLAGS.input)
         return 0 if link.process else console.print_lines(told)
-    made = plan.plan(_request(plan, link))
+    made = plan.plan(request)
     if FLAGS.mode == "eval":
         found = runner.evaluate(made)
         return 0 if link.process else console.print_evaluation(found)
     summary = plan.finished(made)
     if summary and not link.process:
-        return console.print_finished(summary, made.folder, FLAGS.strict)
+        return console.print_finished(summary, made, FLAGS.strict)
     summary = summary or runner.run(made)
     return 0 if link.process else console.print_results(summary, made.folder, FLAGS.strict)
 
 
-def _start_jax(link: Any) -> None:
-    """Devices and the cache of compiled programs must be said before the first array is made."""
-    import jax
+def _start_jax(link: Any, *devices: int | None) -> None:
+    from ngjax.train import machine
 
-    if FLAGS.devices:
-        jax.config.update("jax_num_cpu_devices", FLAGS.devices)
-    from ngjax.train import hosts, machine
-
-    if FLAGS.deterministic:
-        machine.be_deterministic()
-    machine.keep_compiled(FLAGS.cache_dir)
-    asked = (FLAGS.coordinator, FLAGS.num_processes, FLAGS.process_id, FLAGS.devices)
-    hosts.join(link, *asked)
+    place = (FLAGS.coordinator, FLAGS.num_processes, FLAGS.process_id)
+    machine.prepare(link, place, FLAGS.cache_dir, FLAGS.deterministic, *devices)
 
 
 def _request(plan: Any, link: Any) -> Any:
+    from ngjax.experiment import device_count
     from ngjax.train.watchdog import Watchdog
 
     knobs = [name for name in FLAGS if name not in BEFORE and name not in OWN]
@@ -228,11 +226,12 @@ def _request(plan: Any, link: Any) -> Any:
         arms=tuple(FLAGS.arms),
         seed=FLAGS.seed,
         seeds=FLAGS.seeds,
-        devices=FLAGS.devices,
+        devices=device_count.read(FLAGS.devices),
         workdir=Path(FLAGS.workdir) if FLAGS.workdir else None,
         smoke=FLAGS.smoke,
         command=tuple(sys.argv),
         watch=Watchdog(FLAGS.watchdog, link.stuck),
+        profile=FLAGS.profile,
     )
 
 

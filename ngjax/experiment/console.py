@@ -6,12 +6,15 @@ import json
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ngjax import config as cfg
 from ngjax.experiment.catalogue import Topic, discover, load, module
 from ngjax.experiment.spec import Experiment, claim_text
 from ngjax.types import UserError
+
+if TYPE_CHECKING:
+    from ngjax.experiment.plan import Plan
 
 CHAPTERS = {
     "ch1_networks": "1 Neural networks and deep learning",
@@ -103,10 +106,13 @@ def print_results(summary: Mapping[str, Any], folder: Path, strict: bool) -> int
     return 1 if strict and failed else 0
 
 
-def print_finished(summary: Mapping[str, Any], folder: Path, strict: bool) -> int:
+def print_finished(summary: Mapping[str, Any], made: Plan, strict: bool) -> int:
     """A complete run is not run again."""
-    print(f"{folder} holds this run, complete; delete it or choose another --workdir to run anew\n")
-    return print_results(summary, folder, strict)
+    again = "delete it or choose another --workdir to run anew"
+    print(f"{made.folder} holds this run, complete; {again}")
+    made.trace.tell_of_nothing()
+    print()
+    return print_results(summary, made.folder, strict)
 
 
 def print_evaluation(found: Mapping[str, Mapping[int, Mapping[str, float]]]) -> int:

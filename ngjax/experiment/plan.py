@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ngjax import config as cfg
+from ngjax.experiment import device_count
 from ngjax.experiment.catalogue import load
 from ngjax.experiment.spec import Experiment
 from ngjax.train import devices as dev
 from ngjax.train.program import Program
-from ngjax.train.settings import Intervals
+from ngjax.train.trace import Trace
 from ngjax.train.watchdog import Watchdog
-from ngjax.types import Task, UserError
+from ngjax.types import UserError
 
 HERE_ONLY = ("data.directory",)  # knobs that say where, not what: two machines may differ in them
 
@@ -29,12 +30,13 @@ class Request:
     arms: tuple[str, ...] = ()  # none: all of them
     seed: int = 0
     seeds: int = 1
-    devices: int | None = None
+    devices: device_count.Asked = None
     workdir: Path | None = None
     smoke: bool = False
     strict: bool = False
     command: tuple[str, ...] = ()  # as typed, for the report
     watch: Watchdog | None = None  # over device calls; none: they may take for ever
+    profile: int = 0  # device calls to record
 
     @property
     def folder(self) -> Path:
@@ -52,6 +54,7 @@ class Plan:
     programs: Mapping[str, Program]
     folder: Path
     devices: tuple[Any, ...]
+    trace: Trace
 
     @property
     def seeds(self) -> range:
@@ -73,6 +76,20 @@ def configs(request: Request) -> tuple[dict[str, Any], Experiment]:
     return arms, experiment
 
 
+def devices_at_start(request: Request) -> tuple[int | None, int | None]:
+    """(devices that are counted, cores that auto may make devices): what JAX is told first.
+
+    `plan` then says how many of these cores it takes: that hangs on the data, and they are loaded
+    by a JAX that has started.
+
+    Raises:
+        UserError: an unknown experiment.
+    """
+    if request.devices != device_count.AUTO:
+        return request.devices, None
+    return None, device_count.cores() if load(request.name).cores_as_devices else None
+
+
 def plan(request: Request) -> Plan:
     """Everything that can be refused is refused here, in one line.
 
@@ -81,40 +98,20 @@ def plan(request: Request) -> Plan:
             batch; a folder that holds another config.
     """
     arms, experiment = configs(request)
+    if request.profile and not experiment.build:
+        raise UserError(f"--profile: {request.name} trains nothing; leave it out")
     tasks = {arm: experiment.build(c) for arm, c in arms.items()} if experiment.build else {}
-    devices = tuple(dev.select(request.devices))
-    if request.devices is None:
-        devices = tuple(dev.select(sharing(tasks, arms, devices)))
+    devices = device_count.choose(request.devices, request.name, experiment, tasks, arms)
     watch = request.watch
     programs = {a: Program(task, arms[a].run, devices, watch) for a, task in tasks.items()}
     for program in programs.values():
         _check_objective(experiment, program)
-    made = Plan(request, experiment, arms, programs, request.folder, devices)
+    trace = Trace(request.profile, request.folder / "profile", watch)
+    made = Plan(request, experiment, arms, programs, request.folder, devices, trace)
     check_folder(made)
     if not dev.alike(lambda: _asked(made)):
         raise UserError("--process_id: give every process the same other flags, and one --workdir")
     return made
-
-
-def sharing(tasks: Mapping[str, Task], arms: Mapping[str, Any], devices: dev.Devices) -> int:
-    """The largest number of each host's devices that every arm's batch divides over."""
-    wanted = [  # (examples of a part, devices that stand for one)
-        (
-            Intervals.of(arms[arm].run, task.train.size).batch_size // arms[arm].run.accumulate,
-            arms[arm].run.model_devices,
-        )
-        for arm, task in tasks.items()
-        if task.train
-    ]
-    most = len(dev.here(devices))
-    hosts = len(devices) // most
-
-    def fits(count: int) -> bool:
-        return all(
-            count % columns == 0 and size % (count // columns) == 0 for size, columns in wanted
-        )
-
-    return next((n for n in range(most, 0, -1) if fits(n * hosts)), 1)
 
 
 def _check_objective(experiment: Experiment, program: Program) -> None:

@@ -60,6 +60,7 @@ def run(made: Plan) -> dict[str, Any]:
             except (Interrupted, NotFinite) as stop:
                 publish(made, Results(arms), {}, command, status=str(stop))
                 raise
+            made.trace.tell_of_nothing()
             results = Results(arms)
             return publish(made, results, _verdicts(made, results), command)
 
@@ -144,13 +145,13 @@ def _train(made: Plan, arm: str, seed: int, log: MetricsLog | None, signals: Sig
     if made.programs[arm].layout.saves_memory:
         sizes = (f"{size / 1e6:,.3f} MB of {of}" for of, size in made.programs[arm].held.items())
         print(f"{made.request.name} {arm}: a device holds {' and '.join(sizes)} state")
-    with watch, Progress(f"{made.request.name} {arm} seed {seed}") as progress:
+    with watch, Progress(f"{made.request.name} {arm} seed {seed}") as progress, made.trace:
         hooks = Hooks(
             write=lambda step, epoch, seconds, values: log.write(
                 arm, seed, step, epoch, seconds, values
             ),
             rewind=lambda step: log.rewind(arm, seed, step),
-            progress=progress.update,
+            progress=made.trace.over(progress.update),
         )
         return train(hooks=hooks)
 

@@ -13,8 +13,8 @@ import jax
 
 from ngjax import config as cfg
 from ngjax import search
+from ngjax.experiment import device_count, suggest
 from ngjax.experiment import plan as planning
-from ngjax.experiment import suggest
 from ngjax.experiment.catalogue import load
 from ngjax.experiment.spec import Experiment
 from ngjax.train import devices as dev
@@ -104,7 +104,7 @@ def plan(request: planning.Request, asked: Search) -> Plan:
             raise UserError(f"--search: {axis.path} is given as a flag too; leave one of them out")
     suffix = "-search-smoke" if request.smoke else "-search"
     folder = request.workdir or Path("runs") / (request.name + suffix)
-    devices = tuple(dev.select(request.devices))
+    devices = device_count.of_search(request.devices)
     made = Plan(request, asked, experiment, arm, config, space, folder, devices)
     check_folder(made)
     _check_trials(made)
@@ -169,8 +169,8 @@ def check_folder(made: Plan) -> None:
 
 def population(made: Plan, config: Any, task: Task) -> Population:
     """What trains the trials that share this compilation."""
-    form, given = made.asked.population, made.request.devices is not None
+    form, given = made.asked.population, isinstance(made.request.devices, int)
     devices = made.devices
     if not (given and form == "sequential"):  # members in step need not share out their batches
-        devices = tuple(dev.select(planning.sharing({"": task}, {"": config}, devices)))
+        devices = tuple(dev.select(device_count.sharing({"": task}, {"": config}, devices)))
     return Population(Program(task, config.run, devices), form, made.devices)

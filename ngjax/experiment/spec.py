@@ -68,6 +68,9 @@ class Experiment:
             class, by `naming.name_images`.
         sample: likewise, the answer of --mode=sample: something new, begun by --input where it is
             not empty.
+        cores_as_devices: config -> whether, on a CPU, cores that are made devices and share out the
+            batch were measured to be quicker than one device, whose operations use all cores;
+            --devices=auto asks. None: they nowhere were.
         terms: of the notes' index, those that this topic is an entry point of.
     """
 
@@ -84,6 +87,7 @@ class Experiment:
     network: Callable[[Any], tuple[Any, tuple[int, ...]]] | None = None
     predict: Callable[[Learned, str], Answer] | None = None
     sample: Callable[[Learned, str], Answer] | None = None
+    cores_as_devices: Callable[[Any], bool] | None = None
     terms: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -9,7 +9,39 @@ from pathlib import Path
 
 import jax
 
+from ngjax.train import hosts
+from ngjax.train.link import Link
+
 DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
+
+
+def prepare(
+    link: Link,
+    place: tuple[str | None, int | None, int | None],
+    cache: str,
+    deterministic: bool,
+    devices: int | None = None,
+    cores: int | None = None,
+) -> None:
+    """All of it: it must be said before the first array is made.
+
+    Args:
+        link: joined to other processes' where there are any.
+        place: coordinator, number of processes and this one's, as `hosts.join` takes them.
+        cache: the folder of compiled programs; empty: none are kept.
+        deterministic: whether GPUs are to give the same bits each time.
+        devices: of this process, where they are counted; a CPU is made so many.
+        cores: otherwise what the CPU of a process that is alone is made; None: one device.
+
+    Raises:
+        UserError: processes that cannot join.
+    """
+    if count := devices or (None if any(said is not None for said in place) else cores):
+        jax.config.update("jax_num_cpu_devices", count)
+    if deterministic:
+        be_deterministic()
+    keep_compiled(cache)
+    hosts.join(link, *place, devices)
 
 
 def keep_compiled(folder: str) -> None:

@@ -11,7 +11,7 @@ from small import network, parabola
 
 from ngjax import config as cfg
 from ngjax import optim
-from ngjax.experiment import plan
+from ngjax.experiment import device_count
 from ngjax.experiment.catalogue import load
 from ngjax.train import devices as dev
 from ngjax.train.engine import fit
@@ -146,4 +146,6 @@ def test_what_cannot_be_split_is_refused_in_a_line(task, devices, row, line):
 def test_devices_that_nobody_counted_make_whole_rows():
     task = wide()
     arms = {"": type("Arm", (), {"run": Run(batch_size=21, model_devices=2)})}
-    assert plan.sharing({"": task}, arms, dev.select(8)) == 6  # three rows of two, 7 examples each
+    assert (
+        device_count.sharing({"": task}, arms, dev.select(8)) == 6
+    )  # three rows of two, 7 examples each
