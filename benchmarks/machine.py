@@ -37,6 +37,20 @@ def matrix_peak(dtype: str, side: int) -> float:
     return best
 
 
+def torch_peak(python: str, side: int) -> float | None:
+    """The same in float32 by the peers' PyTorch, on a CPU; None where they have none."""
+    code = (
+        f"import time, torch; a = torch.full(({side}, {side}), {1 / side}); best = 9.0\n"
+        f"for _ in range({LOOKS}):\n"
+        f"    start, b = time.perf_counter(), a\n"
+        f"    for _ in range({TIMES}): b = b @ a\n"
+        f"    best = min(best, time.perf_counter() - start)\n"
+        f"print({TIMES * 2 * side**3} / best)"
+    )
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
+    return float(done.stdout) if done.returncode == 0 else None
+
+
 def first_step(knobs: tuple[str, ...] = ("--experiment=lenet", "--arms=1998", "--smoke")) -> Any:
     """Seconds from the start of launch.py to its first logged step: without and with a cache."""
     with tempfile.TemporaryDirectory() as where:

@@ -226,6 +226,8 @@ def main(argv: list[str] | None = None) -> int:
         if not (asked.resume and "matrix_peak" in results):
             command = [sys.executable, "-m", "benchmarks.machine", *asked.peak]
             results["matrix_peak"] = float(subprocess.check_output(command, cwd=machine.ROOT))
+            if asked.peak[0] == "float32":
+                results["torch_peak"] = machine.torch_peak(asked.peers_python, int(asked.peak[1]))
         if not asked.quick and not (asked.resume and "growth" in results):
             results |= {"start": machine.first_step(), "growth": growth(asked)}
         write(asked.out, results)

@@ -1,14 +1,28 @@
-"""The results as a table: what was reached, beside what was to be."""
+"""The results as a table: what was reached, beside what was to be.
+
+python -m benchmarks.table benchmarks/results/cpu.json        the table of the README
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from benchmarks.timing import Quartiles, ratios
 from benchmarks.workloads import named, products
 
 HOUSE, EAGER = ("ngjax", "ngjax-2"), ("torch", "torch-fused")
+COLUMNS = {  # peers of the README's table
+    "torch": "PyTorch eager",
+    "torch-compile": "torch.compile",
+    "keras-jax": "Keras on JAX",
+    "flax": "flax loop",
+    "barnes-hut": "Barnes-Hut",
+    "exact": "exact",
+}
 
 
 def rates(found: Mapping[str, Any]) -> dict[str, dict[int, float]]:
@@ -79,11 +93,40 @@ def show(results: Mapping[str, Any]) -> None:
         console.print(line)
 
 
+def markdown(results: Mapping[str, Any]) -> list[str]:
+    """The README's table: a ratio a peer, bold where its bar is reached."""
+    there = {peer for found in results["workloads"].values() for peer in compared(found)}
+    columns = {peer: title for peer, title in COLUMNS.items() if peer in there}
+    lines = [
+        " | ".join(["| workload", "ngjax", "of peak", *columns.values(), "bars |"]),
+        "|---" * (4 + len(columns)) + "|",
+    ]
+    for name, found in results["workloads"].items():
+        every, workload = rates(found), named(name)
+        house, bars, ratio = better(every, HOUSE), dict(workload.bars), compared(found)
+        if house is None:
+            continue
+        speed = _median(every[house])
+        unit = f"{1 / speed:.2f} s" if workload.job else f"{speed:,.0f}/s"
+        cells = []
+        for peer in columns:
+            told = f"{ratio[peer].median:.2f}" if peer in ratio else "-"
+            reached = peer in ratio and peer in bars and ratio[peer].median >= bars[peer]
+            cells.append(f"**{told}**" if reached else told)
+        asked = ", ".join(f"{bar}" for bar in bars.values())
+        on_two = " on two devices" if house.endswith("-2") else ""
+        row = [f"| `{name}`{on_two}", unit, _share(results, name, speed) or "-", *cells]
+        lines.append(" | ".join([*row, f"{asked} |"]))
+    return lines
+
+
 def remarks(results: Mapping[str, Any]) -> list[str]:
     """What stands in no row: peak, start-up, growth, what is not as it should be."""
     lines = []
     if peak := results.get("matrix_peak"):
         lines.append(f"the best product of matrices: {peak / 1e9:,.0f} GFLOP/s")
+    if peak := results.get("torch_peak"):
+        lines.append(f"the same by PyTorch: {peak / 1e9:,.0f} GFLOP/s")
     if start := results.get("start"):
         lines.append(
             f"LeNet from process start to first step: {start['cold_seconds']:.1f} s cold, "
@@ -101,3 +144,7 @@ def _median(by_round: Mapping[int, float]) -> float:
     values = sorted(by_round.values())
     middle = len(values) // 2
     return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
+
+
+if __name__ == "__main__":
+    print("\n".join(markdown(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))))
