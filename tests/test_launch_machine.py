@@ -15,7 +15,6 @@ from ngjax.train import machine
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 SMOKE = ["--experiment=quadratic", "--smoke"]
-HEAVY = ("matplotlib", "sklearn", "orbax", "optax", "flax", "scipy", "tensorboardX", "PIL")
 
 
 def launch(*words, **more):
@@ -27,17 +26,6 @@ def launch(*words, **more):
         timeout=120,
         env={**ENVIRONMENT, **more},
     )
-
-
-def test_the_catalogue_imports_nothing_heavy():
-    code = (
-        "import sys\nfrom ngjax.experiment import console\nconsole.print_catalogue()\n"
-        f"print('HEAVY', [name for name in {HEAVY!r} if name in sys.modules])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT, cwd=ROOT
-    )
-    assert done.stdout.strip().endswith("HEAVY []"), done.stdout[-200:] + done.stderr
 
 
 def test_deterministic_is_said_last_and_what_was_there_stays():
