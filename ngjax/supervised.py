@@ -19,7 +19,7 @@ from flax import linen as nn
 
 from ngjax import data, losses, metrics, optim
 from ngjax.ops.dropout import Dropout
-from ngjax.ops.normalise import normalise, standardise
+from ngjax.ops.normalise import moments, normalise, standardise
 from ngjax.types import Array, Aux, Batch, Context, Metrics, Params, Sum, Task
 
 Judge = Callable[[Array, Array, Array], tuple[Sum, Metrics]]  # outputs, targets, mask
@@ -123,8 +123,9 @@ def scaling(held: data.Dataset, scale: Scale = "standard") -> dict[str, np.ndarr
         axis = 0 if inputs.ndim == 2 else tuple(range(inputs.ndim))
         mu, sigma = standardise(inputs, axis)
     elif scale == "pixel_mean":
-        mu = standardise(inputs)[0]  # [1, H, W, C]
-        sigma = standardise(inputs, tuple(range(inputs.ndim)))[1]
+        each = moments(inputs)  # images are bytes; one pass over them for both numbers
+        mu = each.mean_and_deviation()[0]  # [1, H, W, C]
+        sigma = each.over(tuple(range(inputs.ndim))).mean_and_deviation()[1]
     else:
         mu = np.zeros((1,) * inputs.ndim)
         sigma = np.full((1,) * inputs.ndim, 255.0 if scale == "pixels" else 1.0)

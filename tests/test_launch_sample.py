@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ngjax import data
 from ngjax.data import catalogue
+from ngjax.data.load import read
 from ngjax.experiment import Learned, load, predicting, runner
 from ngjax.experiment import plan as planning
 from ngjax.types import UserError
@@ -51,7 +51,7 @@ def trained(chorales, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run") / "gates"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catalogue, "ENTRIES", entries)
-        data.load.cache_clear()
+        read.cache_clear()
         request = planning.Request(
             "gates",
             (*SMALL, f"data.directory={root}"),
@@ -61,7 +61,7 @@ def trained(chorales, tmp_path_factory):
         )
         summary = runner.run(planning.plan(request))
         yield request, folder, summary
-        data.load.cache_clear()
+        read.cache_clear()
 
 
 def test_music_is_learned_and_drawn(trained):

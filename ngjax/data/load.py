@@ -20,15 +20,8 @@ PARTS = ("train", "dev", "test")
 KEPT = 4  # sets that stay in memory: arms, figures and texts of a run ask for the same ones
 
 
-@functools.lru_cache(maxsize=KEPT)
 def load(config: Data, *, kinds: tuple[str, ...] = (), classes: int = 0) -> Dataset:
-    """Find, check, read, shorten and split a data set: a function of its files and the config.
-
-    The origin's own dev and test sets stay as they are; what it lacks is held out of its training
-    examples, each class in proportion (a text is cut in stretches: first train, then dev, then
-    test).
-
-    A set is read once a process; its arrays are not to be changed.
+    """`read` a data set that the caller can use.
 
     Args:
         config: which set, and how it is split.
@@ -36,8 +29,34 @@ def load(config: Data, *, kinds: tuple[str, ...] = (), classes: int = 0) -> Data
         classes: how many classes the caller needs; 0: any.
 
     Raises:
-        UserError: no such set, one of another kind, a missing or malformed file, or a split that
-            leaves no train set.
+        UserError: a set of another kind or number of classes, and all that `read` refuses.
+    """
+    item = entry(config.name)
+    if kinds and item.kind not in kinds:
+        raise UserError(
+            f"--data.name={config.name}: is {item.kind}; this needs {' or '.join(kinds)}"
+        )
+    held = read(config)
+    if classes and len(held.classes) != classes:
+        raise UserError(
+            f"--data.name={config.name}: has {len(held.classes)} classes; this needs {classes}"
+        )
+    return held
+
+
+@functools.lru_cache(maxsize=KEPT)
+def read(config: Data) -> Dataset:
+    """Find, check, read, shorten and split a data set: a function of its files and the config.
+
+    The origin's own dev and test sets stay as they are; what it lacks is held out of its training
+    examples, each class in proportion (a text is cut in stretches: first train, then dev, then
+    test).
+
+    A set is read once a process, whoever asks for it; its arrays are not to be changed.
+
+    Raises:
+        UserError: no such set, a flag that it has no use for, a missing or malformed file, or a
+            split that leaves no train set.
     """
     item = entry(config.name)
     if config.size and item.kind not in ("images", "boxes"):
@@ -46,19 +65,11 @@ def load(config: Data, *, kinds: tuple[str, ...] = (), classes: int = 0) -> Data
         raise UserError(f"--data.skip_broken: {item.name} holds no boxes; leave it out")
     if config.stream and item.reader is not image_folder.folder:
         raise UserError(f"--data.stream: {item.name} is no folder of images; leave it out")
-    if kinds and item.kind not in kinds:
-        raise UserError(
-            f"--data.name={config.name}: is {item.kind}; this needs {' or '.join(kinds)}"
-        )
     skip = {name: True for name in ("skip_broken", "stream") if getattr(config, name)}
     parts = item.reader(locate(item, config.directory), config.size, **skip)
     parts = _each(parts, lambda split: _limited(split, config.limit))
     if config.size:
         parts = _each(parts, lambda split: Split(resize(split.inputs, config.size), split.targets))
-    if classes and len(parts.classes) != classes:
-        raise UserError(
-            f"--data.name={config.name}: has {len(parts.classes)} classes; this needs {classes}"
-        )
     splits, notes = _split(parts, config)
     for split in splits.values():
         for values in (split.inputs, split.targets):

@@ -2,12 +2,65 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 CHUNK = 4096  # examples converted to float64 at once
+BYTES = 1 << 24  # of byte images summed at once
+
+
+class Moments(NamedTuple):
+    """How many numbers there are, their sum and the sum of their squares, each exact.
+
+    Attributes:
+        count: an int.
+        first: Python's whole numbers in an object array, with length 1 along what was summed.
+        second: likewise.
+    """
+
+    count: int
+    first: np.ndarray
+    second: np.ndarray
+
+    def over(self, axis: tuple[int, ...]) -> Moments:
+        """Of more axes together."""
+        count = self.count * math.prod(self.first.shape[a] for a in axis)
+        return Moments(count, *(sums.sum(axis, keepdims=True) for sums in self[1:]))
+
+    def mean_and_deviation(self) -> tuple[np.ndarray, np.ndarray]:
+        """(mu, sigma) as `standardise` has them; sigma^2 = (m sum x^2 - (sum x)^2) / m^2."""
+        m = self.count
+        mu = (self.first / m).astype(np.float64)
+        variance = ((m * self.second - self.first**2) / m**2).astype(np.float64)
+        return mu, np.where(variance > 0, np.sqrt(variance), 1.0)
+
+
+def moments(images: np.ndarray, axis: tuple[int, ...] = (0,)) -> Moments:
+    """One pass over bytes, a few megabytes of them at a time: they may lie on disk.
+
+    Whole numbers lose nothing, so that the result is the same in whatever pieces it was summed.
+
+    Args:
+        images: uint8 [m, ...], or what gives such rows when it is indexed.
+        axis: summed over, 0 among them.
+
+    Raises:
+        ValueError: no bytes, whose squares would not be whole numbers.
+    """
+    if images.dtype != np.uint8:
+        raise ValueError(f"images: {images.dtype}, expected uint8")
+    kept = tuple(1 if a in axis else length for a, length in enumerate(images.shape))
+    first, second = np.zeros(kept, np.int64), np.zeros(kept, np.int64)  # 2^47 bytes until full
+    rows = max(1, BYTES // math.prod(images.shape[1:]))
+    for i in range(0, len(images), rows):
+        x = images[i : i + rows]
+        first += x.sum(axis, np.int64, keepdims=True)
+        second += np.square(x, dtype=np.uint16).sum(axis, np.int64, keepdims=True)
+    count = math.prod(images.shape[a] for a in axis)
+    return Moments(count, first.astype(object), second.astype(object))
 
 
 def standardise(
@@ -17,8 +70,9 @@ def standardise(
 
         \mu = 1/m \sum_i x^{(i)},   \sigma^2 = 1/m \sum_i (x^{(i)} - \mu)^2
 
-    Notes 2.3 and 2.6 print sigma^2 without the square. Measured on the host, in float64. A feature
-    that never varies gets sigma = 1, so `normalise` maps it to zero instead of dividing by zero.
+    Notes 2.3 and 2.6 print sigma^2 without the square. Measured on the host, in float64; of bytes
+    in whole numbers, in one pass. A feature that never varies gets sigma = 1, so `normalise` maps
+    it to zero instead of dividing by zero.
 
     Args:
         train: [m, ...] training inputs of any number type.
@@ -33,13 +87,15 @@ def standardise(
     axis = (axis,) if isinstance(axis, int) else tuple(axis)
     if not len(train) or 0 not in axis:
         raise ValueError(f"train, axis: nothing to average in shape {train.shape} over axis {axis}")
+    if train.dtype == np.uint8:
+        return moments(train, axis).mean_and_deviation()
     count = np.prod([train.shape[a] for a in axis])
 
     def total(f: Any) -> np.ndarray:
         sums = [f(x.astype(np.float64)).sum(axis, keepdims=True) for x in chunks()]
         return np.sum(sums, axis=0)
 
-    def chunks() -> Iterator[np.ndarray]:  # one at a time: `train` may lie on disk
+    def chunks() -> Iterator[np.ndarray]:
         for i in range(0, len(train), CHUNK):
             yield train[i : i + CHUNK]
 

@@ -120,9 +120,11 @@ def evaluation_batches(
     """Every example once: padded to whole batches, a mask over the padding.
 
     Yields:
-        "index", "slot", "mask" and fetched leaves, each [n, b, ...].
+        "index", "slot", "mask" and fetched leaves, each [n, b, ...]; what is fetched comes by a
+        thread while the batch before it is used.
     """
-    for start in range(0, source.size, batch_size):
+
+    def batch(start: int) -> dict[str, np.ndarray]:
         real = min(batch_size, source.size - start)
         index = np.zeros(batch_size, np.int32)
         index[:real] = np.arange(start, start + real)
@@ -136,4 +138,15 @@ def evaluation_batches(
             b = drawn["index"].shape
             rows = source.fetch(drawn["index"].reshape(-1))
             drawn |= {name: leaf.reshape(*b, *leaf.shape[1:]) for name, leaf in rows.items()}
-        yield drawn
+        return drawn
+
+    starts = range(0, source.size, batch_size)
+    if not (source.fetch and starts):
+        yield from map(batch, starts)
+        return
+    with concurrent.futures.ThreadPoolExecutor(1, "ngjax-fetch") as thread:
+        coming = thread.submit(batch, 0)
+        for start in starts[1:]:
+            drawn, coming = coming.result(), thread.submit(batch, start)
+            yield drawn
+        yield coming.result()

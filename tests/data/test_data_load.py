@@ -26,6 +26,14 @@ def test_digits_as_notes():
         assert (abs(np.bincount(split.targets) / len(split) - 0.1) < 0.01).all()
 
 
+def test_a_set_is_read_once_whatever_its_callers_can_use():
+    assert load(Data()) is load(Data(), kinds=("images", "table"), classes=10)
+    with pytest.raises(UserError, match="digits: is images; this needs table"):
+        load(Data(), kinds=("table",))
+    with pytest.raises(UserError, match="digits: has 10 classes; this needs 2"):
+        load(Data(), classes=2)
+
+
 def test_split_is_a_function_of_data_and_seed():
     first, again, other = (load(Data(split_seed=seed)) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first.dev.inputs, again.dev.inputs)

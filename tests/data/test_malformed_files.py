@@ -127,7 +127,7 @@ CASES = {
     "tar crc flipped": (flipped(good_tar, -6), read_tar, "expected a whole .tar.gz"),
     "tar of no classes": (lambda p: write.tar(p, {"a": b""}), read_archive, "no class folders"),
     "tar of a broken picture": (
-        lambda path: write.tar(path, {"train/cat/1.png": PNG[:40]}),
+        lambda path: write.tar(path, {"train/cat/1.png": PNG[:40], "train/dog/1.png": PNG}),
         read_archive,
         "cat/1.png: not a readable image",
     ),
@@ -143,9 +143,20 @@ CASES = {
     "folder is a file": (raw(PNG), read_folder, "cannot be listed"),
     "folder without classes": (tree(**{"1.png": PNG}), read_folder, "no class folders"),
     "folder class empty": (tree(**{"cat__x.txt": b""}), read_folder, "'cat' holds no picture"),
-    "folder broken": (tree(**{"cat__1.png": b"x"}), read_folder, "1.png: not a readable image"),
+    "folder broken": (
+        tree(**{"cat__1.png": b"x", "dog__1.png": PNG}),
+        read_folder,
+        "1.png: not a readable image",
+    ),
+    "folder of one class": (
+        tree(**{"cat__1.png": PNG}),
+        read_folder,
+        "'cat' is its only class folder; give two or more",
+    ),
     "folder sizes": (
-        tree(**{"cat__1.png": PNG, "cat__2.png": write.png(write.flat(1, 5, 6))}),
+        tree(
+            **{"cat__1.png": PNG, "dog__1.png": PNG, "dog__2.png": write.png(write.flat(1, 5, 6))}
+        ),
         read_folder,
         "2.png: 5 x 6 pixels, the first is 4 x 4; set --data.size",
     ),

@@ -87,6 +87,7 @@ def test_image_folder_orders_by_name_and_passes_over_the_rest(tmp_path):
 def test_image_folder_with_the_parts_of_its_origin(tmp_path):
     for part, colour in (("train", 1), ("val", 2), ("test", 3)):
         write.picture(tmp_path / part / "cat" / "1.png", write.flat(colour))
+        write.picture(tmp_path / part / "dog" / "1.png", write.flat(9))
     parts = image_folder.folder({"": tmp_path})
     found = [split.inputs[0, 0, 0, 0] for split in (parts.train, parts.dev, parts.test)]
     assert found == [1, 2, 3]
@@ -94,10 +95,10 @@ def test_image_folder_with_the_parts_of_its_origin(tmp_path):
 
 def test_image_folder_size(tmp_path):
     write.picture(tmp_path / "cat" / "wide.png", write.flat(5, 4, 8))
-    write.picture(tmp_path / "cat" / "high.png", write.flat(6, 9, 3))
+    write.picture(tmp_path / "dog" / "high.png", write.flat(6, 9, 3))
     parts = image_folder.folder({"": tmp_path}, size=2)
     assert parts.train.inputs.shape == (2, 2, 2, 3)
-    np.testing.assert_array_equal(parts.train.inputs[:, 1, 1, 2], [6, 5])
+    np.testing.assert_array_equal(parts.train.inputs[:, 1, 1, 2], [5, 6])
 
 
 def test_archives(tmp_path):

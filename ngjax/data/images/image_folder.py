@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 import numpy as np
 
 from ngjax.data import archive
 from ngjax.data.dataset import Parts, Split
 from ngjax.data.images.image import SUFFIXES, read_image
-from ngjax.data.images.streamed import Streamed
+from ngjax.data.images.streamed import Streamed, other_size
 from ngjax.types import UserError
 
-Tree = Mapping[str, Mapping[str, Path | bytes]]  # class -> file name -> where it is
+Names = Mapping[str, Mapping[str, list[str]]]  # part -> class -> names of its pictures, in order
+Source = Callable[[str, str, str], tuple[Path | BinaryIO, str]]  # part, class, name -> it, called
 PARTS = {"train": "train", "dev": "dev", "val": "dev", "valid": "dev", "test": "test"}
+SPLITS = ("train", "dev", "test")
 
 
 def folder(files: Mapping[str, Path], size: int = 0, *, stream: bool = False) -> Parts:
@@ -31,14 +35,23 @@ def folder(files: Mapping[str, Path], size: int = 0, *, stream: bool = False) ->
             comes.
 
     Raises:
-        UserError: no class folder, a class without pictures, an unreadable picture, several sizes.
+        UserError: no class folder or one alone, a class without pictures, an unreadable picture,
+            several sizes.
     """
     root = files[""]
     inside = _folders(root)
-    if "train" in inside and set(inside) <= set(PARTS):
-        trees = {PARTS[name]: _tree(path) for name, path in inside.items()}
-        return _parts(str(root), trees, size, stream)
-    return _parts(str(root), {"train": _tree(root)}, size, stream)
+    parted = "train" in inside and set(inside) <= set(PARTS)
+    own = {PARTS[name]: name for name in inside} if parted else {"train": ""}
+    names = {part: _listed(root / name) for part, name in own.items()}
+    classes = _classes(str(root), names)
+    if stream:
+        return _on_disk(root, own, names, classes, size)
+
+    def source(part: str, label: str, name: str) -> tuple[Path, str]:
+        path = root / own[part] / label / name
+        return path, str(path)
+
+    return _in_memory(names, classes, source, size)
 
 
 def archives(files: Mapping[str, Path], size: int = 0) -> Parts:
@@ -47,82 +60,94 @@ def archives(files: Mapping[str, Path], size: int = 0) -> Parts:
     Raises:
         UserError: a malformed archive, and all that `folder` refuses.
     """
-    trees: dict[str, dict[str, dict[str, bytes]]] = {}
+    held: dict[str, dict[str, dict[str, bytes]]] = {}
     for path in files.values():
         for name, content in archive.members(path):
             *_, part, label, picture = ("", "", *PurePosixPath(name).parts)
             if part in PARTS and _is_picture(picture):
-                trees.setdefault(PARTS[part], {}).setdefault(label, {})[picture] = content
-    return _parts(", ".join(str(path) for path in files.values()), trees, size)
+                held.setdefault(PARTS[part], {}).setdefault(label, {})[picture] = content
+    where = ", ".join(str(path) for path in files.values())
+    names = {
+        part: {label: sorted(pictures) for label, pictures in tree.items()}
+        for part, tree in held.items()
+    }
+
+    def source(part: str, label: str, name: str) -> tuple[BinaryIO, str]:
+        return io.BytesIO(held[part][label][name]), f"{where}: {label}/{name}"
+
+    return _in_memory(names, _classes(where, names), source, size)
 
 
-def _folders(path: Path) -> dict[str, Path]:
+def _folders(path: Path) -> list[str]:
     try:
-        children = sorted(path.iterdir())
+        with os.scandir(path) as children:
+            return sorted(c.name for c in children if c.is_dir() and not c.name.startswith("."))
     except OSError as error:
         raise UserError(f"{path}: cannot be listed ({error.strerror}); give a folder") from error
-    return {c.name: c for c in children if c.is_dir() and not c.name.startswith(".")}
 
 
-def _tree(root: Path) -> Tree:
-    return {
-        name: {p.name: p for p in path.iterdir() if p.is_file() and _is_picture(p.name)}
-        for name, path in _folders(root).items()
-    }
+def _listed(root: Path) -> dict[str, list[str]]:
+    found = {}
+    for label in _folders(root):
+        with os.scandir(root / label) as files:  # which knows files from folders by itself
+            found[label] = sorted(f.name for f in files if _is_picture(f.name) and f.is_file())
+    return found
 
 
 def _is_picture(name: str) -> bool:
-    return not name.startswith(".") and PurePosixPath(name).suffix.lower() in SUFFIXES
+    return not name.startswith(".") and name.lower().endswith(tuple(SUFFIXES))
 
 
-def _parts(where: str, trees: Mapping[str, Tree], size: int, stream: bool = False) -> Parts:
-    classes = tuple(sorted(trees.get("train", {})))
+def _classes(where: str, names: Names) -> tuple[str, ...]:
+    classes = tuple(sorted(names.get("train", {})))
     if not classes:
         raise UserError(f"{where}: holds no class folders; expected <class>/<picture>")
-    for name, tree in trees.items():
+    for part, tree in names.items():
         odd = sorted(set(tree) ^ set(classes))
         if odd:
-            raise UserError(f"{where}: {odd[0]!r} is a class of only one of train and {name}")
+            raise UserError(f"{where}: {odd[0]!r} is a class of only one of train and {part}")
         empty = [label for label in classes if not tree[label]]
         if empty:
             raise UserError(f"{where}: the class {empty[0]!r} holds no picture; fill or remove it")
+    if len(classes) == 1:
+        raise UserError(f"{where}: {classes[0]!r} is its only class folder; give two or more")
+    return classes
+
+
+def _answers(tree: Mapping[str, list[str]], classes: tuple[str, ...]) -> np.ndarray:
+    counts = [len(tree[label]) for label in classes]
+    return np.repeat(np.arange(len(classes), dtype=np.int32), counts)  # [m]
+
+
+def _on_disk(
+    root: Path, own: Mapping[str, str], names: Names, classes: tuple[str, ...], size: int
+) -> Parts:
     splits: dict[str, Split] = {}
-    shape: tuple[int, ...] = (size, size, 3) if size else ()
-    for name in [part for part in ("train", "dev", "test") if part in trees]:
-        if stream:
-            splits[name] = _on_disk(trees[name], classes, size)
-            first = splits["train"].inputs.first  # whose size the other parts must have too
-            splits[name].inputs.first = first
-            continue
-        splits[name] = _split(where, trees[name], classes, size, shape)
-        shape = splits[name].inputs.shape[1:]
+    first = None
+    for part in [part for part in SPLITS if part in names]:
+        above = f"{own[part]}/" if own[part] else ""
+        listed = [f"{above}{label}/{name}" for label in classes for name in names[part][label]]
+        under = np.array([os.fsencode(path) for path in listed])  # bytes [m]
+        first = first or bytes(under[0])  # whose size the other parts must have too
+        images = Streamed(root, under, size, first=first)
+        splits[part] = Split(images, _answers(names[part], classes))
     return Parts(**splits, classes=classes)
 
 
-def _on_disk(tree: Tree, classes: tuple[str, ...], size: int) -> Split:
-    paths = [tree[label][name] for label in classes for name in sorted(tree[label])]
-    listed = np.empty(len(paths), object)  # NumPy would make no array of paths by itself
-    listed[:] = paths
-    counts = [len(tree[label]) for label in classes]
-    return Split(Streamed(listed, size), np.repeat(np.arange(len(classes), dtype=np.int32), counts))
-
-
-def _split(
-    where: str, tree: Tree, classes: tuple[str, ...], size: int, shape: tuple[int, ...]
-) -> Split:
-    listed = [(k, name) for k, label in enumerate(classes) for name in sorted(tree[label])]
-    images = None
-    for i, (k, name) in enumerate(listed):
-        source = tree[classes[k]][name]
-        called = str(source) if isinstance(source, Path) else f"{where}: {classes[k]}/{name}"
-        stream = source if isinstance(source, Path) else io.BytesIO(source)
-        pixels = read_image(stream, name=called, size=size)  # [H, W, 3]
-        if images is None:
-            images = np.empty((len(listed), *(shape or pixels.shape)), np.uint8)
-        if pixels.shape != images.shape[1:]:
-            raise UserError(
-                f"{called}: {pixels.shape[0]} x {pixels.shape[1]} pixels, the first is "
-                f"{images.shape[1]} x {images.shape[2]}; set --data.size to bring all to one size"
-            )
-        images[i] = pixels
-    return Split(images, np.array([k for k, _ in listed], np.int32))
+def _in_memory(names: Names, classes: tuple[str, ...], source: Source, size: int) -> Parts:
+    splits: dict[str, Split] = {}
+    shape: tuple[int, ...] = ()
+    for part in [part for part in SPLITS if part in names]:
+        listed = [(label, name) for label in classes for name in names[part][label]]
+        images = None
+        for i, (label, name) in enumerate(listed):
+            found, called = source(part, label, name)
+            pixels = read_image(found, name=called, size=size)  # [H, W, 3]
+            shape = shape or pixels.shape
+            if pixels.shape != shape:
+                raise UserError(other_size(called, pixels.shape, shape))
+            if images is None:
+                images = np.empty((len(listed), *shape), np.uint8)
+            images[i] = pixels
+        splits[part] = Split(images, _answers(names[part], classes))
+    return Parts(**splits, classes=classes)

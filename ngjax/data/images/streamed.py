@@ -1,4 +1,4 @@
-"""Images that stay on disk: an array to whoever asks for rows, a list of paths in memory."""
+"""Images that stay on disk: an array to whoever asks for rows, their names in memory."""
 
 from __future__ import annotations
 
@@ -14,47 +14,69 @@ import numpy as np
 from ngjax.data.images.image import read_image
 from ngjax.types import UserError
 
-THREADS = min(8, os.cpu_count() or 1)  # Pillow decodes outside the interpreter's lock
-PIECE = 64  # images a thread decodes in one go: one small image is not worth the hand-over
+THREADS = min(8, os.cpu_count() or 1)
+PIXELS = 64 * 64  # that keep one thread busy
+PIECE = 16  # images a thread decodes in one go: one image is not worth the hand-over
+
+
+def other_size(called: str, found: tuple[int, ...], first: tuple[int, ...]) -> str:
+    """What is said where two images [H, W, C] of a folder differ in size."""
+    return (
+        f"{called}: {found[0]} x {found[1]} pixels, the first is {first[0]} x {first[1]}; "
+        "set --data.size to bring all to one size"
+    )
 
 
 class Streamed:
     """uint8 [m, H, W, C], decoded when rows are asked for.
 
-    Indexed by whatever indexes an array's first axis; the rows come as a NumPy array. `take` and
-    `changed` decode nothing but the one image that tells the shape.
+    Indexed by whatever indexes an array's first axis; the rows come as a NumPy array, and as a
+    whole to NumPy itself, which then holds them. `take` and `changed` decode nothing but the one
+    image that tells the shape.
     """
 
     ndim = 4
 
     def __init__(
         self,
-        paths: np.ndarray,
+        root: Path,
+        names: np.ndarray,
         size: int = 0,
         changes: tuple[Callable[[Any], Any], ...] = (),
-        first: Path | None = None,
+        first: bytes = b"",
     ) -> None:
         """A list of images.
 
         Args:
-            paths: object [m], one Path an image.
+            root: the folder they lie under.
+            names: bytes [m], each a path below `root` as the file system spells it: one array,
+                where a million Path objects would be a data set of their own.
             size: pixels a side; 0: as they are, which must then be one size.
             changes: of a stack of decoded images [B, H, W, C], in this order.
-            first: the image whose size all have; by default the first of `paths`.
+            first: the image whose size all have; by default the first of `names`.
         """
-        self.paths, self.size, self.changes = paths, size, changes
-        self.first = first or paths[0]
+        self.root, self.names, self.size, self.changes = root, names, size, changes
+        self.first = first or bytes(names[0])
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.names)
 
     @functools.cached_property
     def _pixels(self) -> tuple[int, ...]:
-        return read_image(self.first, size=self.size).shape  # [H, W, 3] of every file
+        return read_image(self._path(self.first), size=self.size).shape  # [H, W, 3] of every file
 
     @functools.cached_property
     def _one(self) -> np.ndarray:
-        return self._changed(read_image(self.first, size=self.size)[None])
+        return self._changed(read_image(self._path(self.first), size=self.size)[None])
+
+    @functools.cached_property
+    def _threads(self) -> int:
+        """How many decode: Pillow works outside the interpreter's lock, but opens a file inside.
+
+        For the lock of small images several threads would only queue, at up to twice the cost.
+        """
+        height, width, _ = read_image(self._path(self.first)).shape
+        return max(1, min(THREADS, height * width // PIXELS))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -67,40 +89,51 @@ class Streamed:
         return self._one.dtype
 
     def __getitem__(self, index: Any) -> np.ndarray:
-        """The rows, decoded by `THREADS` threads.
+        """The rows, decoded in as many threads as it takes.
 
         Raises:
             UserError: an unreadable image, or one of another size; names the file.
         """
-        paths = self.paths[index]
-        if isinstance(paths, Path):
-            return self._changed(self._read(paths)[None])[0]
-        images = np.empty((len(paths), *self._pixels), np.uint8)
+        names = self.names[index]
+        if isinstance(names, bytes):
+            return self._changed(self._read(names)[None])[0]
+        images = np.empty((len(names), *self._pixels), np.uint8)
 
         def fill(start: int) -> None:
-            for i in range(start, min(start + PIECE, len(paths))):
-                images[i] = self._read(paths[i])
+            for i in range(start, min(start + PIECE, len(names))):
+                images[i] = self._read(names[i])
 
-        with concurrent.futures.ThreadPoolExecutor(THREADS, "ngjax-decode") as pool:
-            for _ in pool.map(fill, range(0, len(paths), PIECE)):
+        pieces = range(0, len(names), PIECE)
+        if self._threads == 1:
+            for start in pieces:
+                fill(start)
+            return self._changed(images)
+        with concurrent.futures.ThreadPoolExecutor(self._threads, "ngjax-decode") as pool:
+            for _ in pool.map(fill, pieces):
                 pass
         return self._changed(images)
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """All rows."""
+        del copy  # they are new
+        return np.asarray(self[:], dtype)
+
     def take(self, index: np.ndarray) -> Streamed:
         """Those of `index`, still on disk."""
-        return Streamed(self.paths[index], self.size, self.changes, self.first)
+        return Streamed(self.root, self.names[index], self.size, self.changes, self.first)
 
     def changed(self, change: Callable[[Any], Any]) -> Streamed:
         """The same with `change` made of every stack of rows, after what was asked for before."""
-        return Streamed(self.paths, self.size, (*self.changes, change), self.first)
+        return Streamed(self.root, self.names, self.size, (*self.changes, change), self.first)
 
-    def _read(self, path: Path) -> np.ndarray:
+    def _path(self, name: bytes) -> Path:
+        return self.root / os.fsdecode(name)
+
+    def _read(self, name: bytes) -> np.ndarray:
+        path = self._path(name)
         pixels = read_image(path, size=self.size)
         if pixels.shape != self._pixels:
-            raise UserError(
-                f"{path}: {pixels.shape[0]} x {pixels.shape[1]} pixels, the first is "
-                f"{self._pixels[0]} x {self._pixels[1]}; set --data.size to bring all to one size"
-            )
+            raise UserError(other_size(str(path), pixels.shape, self._pixels))
         return pixels
 
     def _changed(self, images: np.ndarray) -> np.ndarray:
