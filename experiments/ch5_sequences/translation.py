@@ -42,6 +42,7 @@ from ngjax.train.settings import Run
 from ngjax.types import Array, Aux, Batch, Context, Params, Source, Sum, Task, UserError
 
 SHOWN = 3  # attention maps in the report
+END = "⏎"  # EOS on a map, where a space is ␣
 SAMPLES = 8  # translations in the report
 
 
@@ -270,7 +271,9 @@ def attention_map(coder: data.Coder, x: Sequence[int], y: Sequence[int], alpha: 
     x = [int(i) for i in x if i != PAD]
     end = coder.end
     rows = list(y).index(end) + 1 if end in y else len(y)
-    read, wrote = ([_shown(coder.words.tokens[i]) for i in ids] for ids in (x, y[:rows]))
+    read, wrote = (
+        [END if i == end else _shown(coder.words.tokens[i]) for i in ids] for ids in (x, y[:rows])
+    )
     return draw.heatmap(alpha[:rows, : len(x)], wrote, read, ylabel="written", xlabel="read")
 
 
@@ -284,15 +287,15 @@ def figures(results: Results) -> Iterator[Picture]:
     from ngjax.report import figures as draw
 
     name = measure(results)
-    parts: dict[str, float] = {}
-    for arm_name, arm in results.items():
-        for half in ("short", "long"):
-            parts[f"{arm_name}, {half} inputs"] = arm[f"test/{name}_{half}"]
+    parts = {
+        f"{half}er half": {n: arm[f"test/{name}_{half}"] for n, arm in results.items()}
+        for half in ("short", "long")
+    }
     told = "BLEU" if name == "bleu" else "share right to the letter"
     yield Picture(
         "by_length",
-        f"{told} on the shorter and the longer half of the test inputs.",
-        draw.bars(parts, xlabel=told),
+        f"{told[0].upper() + told[1:]} on the shorter and the longer half of the test inputs.",
+        draw.grouped(parts, xlabel=told),
     )
     for arm in results.values():
         if arm.config.attention == "none" or arm.predict is None:
@@ -302,7 +305,8 @@ def figures(results: Results) -> Iterator[Picture]:
         for n, row in enumerate(_spread(len(batch["row"]), SHOWN), 1):
             yield Picture(
                 f"attention_{n}",
-                "Attention: the darker, the more a written token (row) looked at a read one.",
+                "Attention: the darker, the more a written token (row) looked at a read one; "
+                f"{END} is the end.",
                 attention_map(
                     coder, batch["inputs"][row], outputs["beam"][row], outputs["attention"][row]
                 ),
