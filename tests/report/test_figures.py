@@ -107,6 +107,8 @@ def test_lines_name_themselves_at_their_ends_without_overlap():
     heights = [box.y0 for box in labels.values()]
     assert np.all(np.diff(heights) > 10)
     assert [ax.texts[i].get_color() for i in (2, 3)] == list(PALETTE[:2])
+    (places,) = figures.lines(np.arange(1, 8), {"a": np.ones(7)}).axes
+    assert places.get_xticks().tolist() == [*range(1, 8)]
 
 
 def test_image_grid_marks_mistakes_and_shows_ink_dark():
