@@ -300,15 +300,14 @@ def memory_figures(results: Results) -> Iterator[Picture]:
     gated = {name: arm for name, arm in results.items() if arm.config.cell in GATES}
     for name, arm in gated.items():
         rows, units = gate_picture(arm), network(arm.config).width
-        names = [""] * len(rows)
-        names[1] = "marked"
+        names = ["", "marked", *[""] * (len(rows) - 2)]
         for gate, letter in enumerate(GATES[arm.config.cell]):
             names[5 + gate * (units + 2) + units // 2] = f"gamma_{letter}"
         steps = [str(t) if t % 10 == 0 else "" for t in lags]
         yield Picture(
             f"gates_{name}",
-            f"Arm {name}: gates of its {units} units over a test sequence with two marked steps.",
-            draw.heatmap(rows, names, steps, xlabel="step t"),
+            f"Arm {name}: gates of its {units} units over a test sequence, least open ones on top.",
+            draw.heatmap(rows, names, steps, xlabel="step t", limits=(0.0, 1.0)),
         )
 
 
@@ -360,12 +359,13 @@ def texts(results: Results) -> Iterator[Text]:
     """Sizes and scores, beside the published ones."""
     task = results.only.config.task
     metric = {"adding": "squared_error", "order": "accuracy"}.get(task, "loss")
-    rows = [f"{'arm':16}{'units':>7}{'parameters':>12}{'test ' + metric:>20}{'published':>11}"]
+    last = f"{'published':>11}" if task == "music" else ""
+    rows = [f"{'arm':16}{'units':>7}{'parameters':>12}{'test ' + metric:>20}{last}"]
     for name, arm in results.items():
         count = sum(leaf.size for leaf in jax.tree.leaves(arm.params["cell"]))
-        published = f"{CHUNG[name]:.2f}" if task == "music" and name in CHUNG else ""
+        last = f"{CHUNG[name]:11.2f}" if task == "music" and name in CHUNG else ""
         row = f"{name:16}{network(arm.config).width:7}{count:12}{arm[f'test/{metric}']:20.4f}"
-        rows.append(f"{row}{published:>11}")
+        rows.append(row + last)
     yield Text(f"Task {task}", "\n".join(rows))
     if task == "music":
         yield Text("Data", data.load(results.only.config.data).notes)

@@ -280,17 +280,15 @@ def figures(results: Results) -> Iterator[Picture]:
             "The shapes on examples of test: below x, above y_hat; forward states alone are drawn.",
             draw.unrolled({f"{FIVE[name][0]}: {FIVE[name][3]}": v for name, v in found.items()}),
         )
-    bars = {
-        f"{name}, {what}": results[name][f"test/{key}"]
-        for name in ("plain", "recurrent")
-        if name in results
+    tagged = {
+        what: {n: results[n][f"test/{key}"] for n in ("plain", "recurrent") if n in results}
         for what, key in (("in place", "accuracy"), ("moved", "accuracy_shifted"))
     }
-    if bars:
+    if any(tagged.values()):
         yield Picture(
             "moved",
             "Words of test sentences tagged rightly, in the places that training had, and moved.",
-            draw.bars(bars, xlabel="words tagged rightly"),
+            draw.grouped(tagged, xlabel="words tagged rightly"),
         )
 
 

@@ -300,17 +300,17 @@ def figures(results: Results) -> Iterator[Picture]:
     classes = held(first.config).classes
     if first.config.data.name == "written_reviews":
         kinds = {name: by_kind(arm) for name, arm in results.items()}
-        share = {f"{k}, {n}": kinds[n][k] for k in kinds[first.name] for n in names}
+        share = {k: {n: kinds[n][k] for n in names} for k in kinds[first.name]}
         yield Picture(
             "kinds",
             "Share judged right by kind of sentence: where order decides, a bag of words guesses.",
-            draw.bars(share, xlabel="accuracy"),
+            draw.grouped(share, xlabel="accuracy"),
         )
         good = [read(arm).forming[:, 1] for arm in results.values()]
         yield Picture(
             "lacking",
             "P(good) as the sentence is read, from left to right, by each arm.",
-            draw.heatmap(np.stack(good), names, written.LACKING),
+            draw.heatmap(np.stack(good), names, written.LACKING, limits=(0.0, 1.0)),
         )
     if len(classes) == 2:
         words, z, _ = read(first)

@@ -264,13 +264,13 @@ def figures(results: Results) -> Iterator[Picture]:
     for i in chosen:
         words = held.test.inputs[i]
         sentences[f"test sentence {i + 1}"] = [
-            (word, held.classes[k][2:], k != true)
+            (word, held.classes[k][2:], held.classes[true] if k != true else "")
             for word, k, true in zip(words, tags[i], held.test.targets[i], strict=False)
         ]
     for (text, truth), said in zip(OWN.items(), own_tags(arm), strict=True):
         what = "of the notes" if text == NOTES else "whose second word decides"
         sentences[f"a sentence {what}, {' '.join(text.split()[:2])} ..."] = [
-            (word, given[2:], given[2:] != true.strip("-"))
+            (word, given[2:], "" if given[2:] == true.strip("-") else true.replace("-", "O"))
             for word, given, true in zip(text.split(), said, truth.split(), strict=True)
         ]
     yield Picture(
@@ -292,11 +292,15 @@ def texts(results: Results) -> Iterator[Text]:
                 f"{n.true:8}"
             )
     yield Text("Whole names on test, counted as conlleval does", "\n".join(rows))
-    lines = [f"x<t>      {NOTES}", "y<t>      " + " ".join(map(str, NOTES_MARKS)) + " (the notes')"]
+    table = {"x<t>": NOTES.split(), "y<t>, the notes'": [*map(str, NOTES_MARKS)]}
     for name, arm in results.items():
-        said = own_tags(arm)[0]
-        marks = entities.marks(said)[: len(NOTES_MARKS)]
-        lines.append(f"y_hat<t>  {' '.join(map(str, marks))} (arm {name}: {' '.join(said)})")
+        table[f"{name}: y_hat<t>"] = [*map(str, entities.marks(own_tags(arm)[0]))]
+        table[f"{name}: tags"] = own_tags(arm)[0]
+    wide = max(map(len, table)) + 2
+    lines = [
+        f"{head:{wide}}{''.join(f'{cell:9}' for cell in cells[: len(NOTES_MARKS)])}".rstrip()
+        for head, cells in table.items()
+    ]
     yield Text(f"The notes' sentence, T_x = T_y = {len(NOTES_MARKS)}", "\n".join(lines))
     yield Text("Data", f"{held.origin}\n{held.notes}")
 

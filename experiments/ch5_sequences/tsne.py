@@ -46,7 +46,7 @@ from ngjax.types import Array, Aux, Batch, Context, Pace, Params, Source, Sum, T
 SMALL = 1e-4  # deviation of the first map: all points near one another
 NEIGHBOURS = 5  # of trustworthiness
 HIDDEN = "f6"  # the layer of LeNet-5 that is mapped
-TOLD = 400  # words that a map can be read with
+TOLD = 400  # words on a map
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,7 +165,7 @@ def build(config: Config) -> Task:
             first = first / first[:, 0].std() * SMALL
         else:
             first = SMALL * jax.random.normal(key, (n, config.dimensions))
-        return {"y": first}, {"cross_entropy": jnp.zeros(())}
+        return {"y": first}, {"cross_entropy": tsne.cross_entropy(first, P)}
 
     def loss(params: Params, extra: Any, batch: Batch, context: Context) -> tuple[Sum, Aux]:
         """J_e, measured when it is logged: its logarithms cost more than its gradient does."""
@@ -269,7 +269,8 @@ def figures(results: Results) -> Iterator[Picture]:
     if held.words:
         yield Picture(
             "words",
-            f"The map of the first {TOLD} words.",
+            f"The map of the file's first {TOLD} words. A name is left out where it would stand on "
+            "an earlier one.",
             draw.points(shown[arm.name][:TOLD, :2], texts=held.words[:TOLD]),
         )
         return

@@ -9,7 +9,7 @@ The mean of the frames' features may hold the axis, never the sense along it: a 
 has the same frames. Frames as channels and the LSTM see the order.
 
     python launch.py --experiment=video_activity    # 50 s on one core, seed 0: right in 11.9 %
-                                                    # (one frame), 12.1 % (mean), 100 %, 99.9 %
+                                                    # (one frame), 12.1 % (mean), 100 %, 100 %
     python launch.py --experiment=video_activity --mode=predict --input=frames/
 """
 

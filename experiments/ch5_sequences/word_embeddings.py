@@ -323,9 +323,8 @@ def figures(results: Results) -> Iterator[Picture]:
         named = [w if i < NAMED else "" for w, i in zip(phrases.WORDS, place, strict=True)]
         yield Picture(
             "map-nouns",
-            "Nouns of the drawn sentences, first two principal components of their vectors, "
-            "coloured by class, which the method was not told. A few of each are named.",
-            draw.points(plane(e), phrases.CLASSES, texts=named),
+            "Nouns of the drawn sentences, two principal components; coloured by what follows.",
+            draw.points(plane(e), phrases.CLASSES, phrases.ANSWERS, texts=named),
         )
     for name, found in tables(results).items():
         words = [w for w in frequent(config, MAPPED) if w in found.number]
@@ -333,7 +332,8 @@ def figures(results: Results) -> Iterator[Picture]:
             e = found.vectors[[found.number[w] for w in words]]
             yield Picture(
                 f"map-{name}",
-                f"Frequent words, {name}: two principal components of {e.shape[1]} numbers.",
+                f"Frequent words, {name}: two principal components of {e.shape[1]} numbers; named "
+                "where the name stands on no more frequent one.",
                 draw.points(plane(e), texts=words),
             )
 

@@ -115,7 +115,8 @@ def _pictures(made: Plan, results: Results) -> Iterator[page.Figure]:
         draw.save(_curves(made, results), path)
         yield page.Figure("Learning curves", "Every arm as it trained.", path)
     for picture in _whole(made.experiment.figures, results):
-        title = picture.name.replace("-", " ")
+        title = picture.name.replace("-", " ").replace("_", " ")
+        title = title[:1].upper() + title[1:]
         yield page.Figure(title, picture.caption, *_drawn(picture, folder))
 
 

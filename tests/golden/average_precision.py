@@ -1,4 +1,7 @@
-"""Average precision as pycocotools computes it: random pictures, with ties in score and crowds."""
+"""Average precision as pycocotools computes it: random pictures, with ties in score and crowds.
+
+"ties" has one picture more, in both orders of its two objects: the surer box overlaps both alike.
+"""
 
 import contextlib
 import io
@@ -26,24 +29,25 @@ def scene(rng):
     return truth, classes, crowd, boxes, labels, rng.integers(0, 20, n) / 20
 
 
-def compute() -> dict[str, np.ndarray]:
+def tie(order):
+    """One box between two objects, IoU 2/3 with each, and a less sure one upon the left one."""
+    truth = np.array([[0.0, 0, 10, 10], [4, 0, 14, 10]])[order]
+    boxes, none = np.array([[2.0, 0, 12, 10], [0, 0, 10, 10]]), np.zeros(2, int)
+    return truth, none, none, boxes, none, np.array([0.9, 0.8])
+
+
+def judged(scenes, classes):
+    """AP [T, K] by threshold and class, -1 where a class has no object, and what is summarised."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    rng = np.random.default_rng(7)
-    scenes = [scene(rng) for _ in range(PICTURES)]
-    names = ("truth", "classes", "crowd", "boxes", "labels", "scores")
-    found = {name: np.concatenate([s[i] for s in scenes]) for i, name in enumerate(names)}
-    found["objects"] = np.array([len(s[0]) for s in scenes])
-    found["answers"] = np.array([len(s[3]) for s in scenes])
-
     def size(box):
-        return [*box[:2], *(box[2:] - box[:2])]
+        return [float(v) for v in (*box[:2], *(box[2:] - box[:2]))]
 
     annotations, answers = [], []
-    for i, (truth, classes, crowd, boxes, labels, scores) in enumerate(scenes):
-        for box, label, many in zip(truth, classes, crowd, strict=True):
-            x, y, w, h = map(float, size(box))
+    for i, (truth, kinds, crowd, boxes, labels, scores) in enumerate(scenes):
+        for box, label, many in zip(truth, kinds, crowd, strict=True):
+            x, y, w, h = size(box)
             annotations.append(
                 {
                     "id": len(annotations) + 1,
@@ -56,12 +60,12 @@ def compute() -> dict[str, np.ndarray]:
             )
         for box, label, score in zip(boxes, labels, scores, strict=True):
             said = {"image_id": i, "category_id": int(label), "score": float(score)}
-            answers.append(said | {"bbox": [float(v) for v in size(box)]})
+            answers.append(said | {"bbox": size(box)})
     with contextlib.redirect_stdout(io.StringIO()):
         coco = COCO()
         coco.dataset = {
-            "images": [{"id": i} for i in range(PICTURES)],
-            "categories": [{"id": k} for k in range(CLASSES)],
+            "images": [{"id": i} for i in range(len(scenes))],
+            "categories": [{"id": k} for k in range(classes)],
             "annotations": annotations,
             "info": {},
         }
@@ -71,7 +75,18 @@ def compute() -> dict[str, np.ndarray]:
         judge.accumulate()
         judge.summarize()
     precision = judge.eval["precision"][:, :, :, 0, -1]  # [T, 101, K], all sizes, 100 boxes
-    found["each"] = precision.mean(axis=1)  # [T, K], -1 where a class has no object
-    found["mean"] = np.array(judge.stats[0])
-    found["mean_50"] = np.array(judge.stats[1])
+    return precision.mean(axis=1), judge.stats
+
+
+def compute() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(7)
+    scenes = [scene(rng) for _ in range(PICTURES)]
+    names = ("truth", "classes", "crowd", "boxes", "labels", "scores")
+    found = {name: np.concatenate([s[i] for s in scenes]) for i, name in enumerate(names)}
+    found["objects"] = np.array([len(s[0]) for s in scenes])
+    found["answers"] = np.array([len(s[3]) for s in scenes])
+    found["each"], stats = judged(scenes, CLASSES)
+    found["mean"], found["mean_50"] = np.array(stats[0]), np.array(stats[1])
+    orders = ([0, 1], [1, 0])
+    found["ties"] = np.stack([judged([tie(order)], 1)[0][:, 0] for order in orders])  # [2, T]
     return found

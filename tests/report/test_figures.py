@@ -107,6 +107,8 @@ def test_lines_name_themselves_at_their_ends_without_overlap():
     heights = [box.y0 for box in labels.values()]
     assert np.all(np.diff(heights) > 10)
     assert [ax.texts[i].get_color() for i in (2, 3)] == list(PALETTE[:2])
+    (places,) = figures.lines(np.arange(1, 8), {"a": np.ones(7)}).axes
+    assert places.get_xticks().tolist() == [*range(1, 8)]
 
 
 def test_image_grid_marks_mistakes_and_shows_ink_dark():
@@ -186,6 +188,29 @@ def test_heatmap_names_both_sides():
     assert bar.get_ylim() == (0.0, 0.9)
 
 
+def test_heatmap_of_few_names_keeps_them_large_and_upright():
+    names = ["step" if t % 20 == 0 else "" for t in range(60)]
+    ax = figures.heatmap(np.zeros((3, 60)), ["a", "b", "c"], names, limits=(0.0, 2.0)).axes[0]
+    label = ax.get_xticklabels()[0]
+    assert (label.get_rotation(), label.get_size()) == (0, 9)
+    assert ax.images[0].get_clim() == (0.0, 2.0)
+    crowded = figures.heatmap(np.zeros((3, 60)), ["a", "b", "c"], ["step"] * 60).axes[0]
+    label = crowded.get_xticklabels()[0]
+    assert (label.get_rotation(), label.get_size()) == (50, 6)
+
+
+def test_bars_of_a_case_stand_together_and_an_arm_keeps_its_hue():
+    found = {"short": {"look": 0.9, "vector": 0.8}, "long": {"vector": 0.5}}
+    figure = figures.grouped(found, "BLEU")
+    (ax,) = figure.axes
+    drawn = {(b.get_width(), to_rgb(b.get_facecolor())): b.get_y() for b in ax.patches}
+    look, vector = (to_rgb(hue) for hue in PALETTE[:2])
+    places = [drawn[0.9, look], drawn[0.8, vector], drawn[0.5, vector]]
+    assert len(drawn) == 3 and places[1] - places[0] < places[2] - places[1]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["short", "long"]
+    assert {"0.9", "0.8", "0.5", "look", "vector"} <= set(texts(figure))
+
+
 def test_bars_start_at_zero_and_say_their_value():
     figure = figures.bars({"GD": 0.9, "Adam": 0.97}, {"Adam": 0.01}, "accuracy", best="Adam")
     (ax,) = figure.axes
@@ -209,6 +234,20 @@ def test_points_are_coloured_named_and_backed_by_what_a_model_decides():
     assert region[:, 0].max() == 0 and region[:, -1].min() == 1
     words = figures.points(xy, texts=["man", "woman", "king", "queen"])
     assert texts(words) == ["man", "woman", "king", "queen"]
+    both = figures.points(xy, classes, ["left", "right"], texts=["man", "", "king", ""])
+    assert [text.get_text() for text in both.axes[0].texts] == ["man", "king"]
+    assert {"left", "right"} <= set(texts(both))
+
+
+def test_a_word_that_would_stand_on_an_earlier_one_is_left_out():
+    rng = np.random.default_rng(0)
+    xy = np.concatenate([rng.normal(size=(150, 2)), [[40.0, 40.0]]])
+    names = [f"word{i}" for i in range(151)]
+    (ax,) = figures.points(xy, texts=names).axes
+    told = [text.get_text() for text in ax.texts]
+    assert told[0] == "word0" and told[-1] == "word150" and len(told) < 60
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
 def test_boundaries_show_each_model_in_its_own_panel():

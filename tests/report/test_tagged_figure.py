@@ -2,16 +2,16 @@ import numpy as np
 
 from ngjax.report import figures as draw
 
-SENTENCE = [("Teddy", "PER", False), ("Roosevelt", "PER", False), ("spoke", "", True)]
+SENTENCE = [("Teddy", "PER", ""), ("Roosevelt", "PER", ""), ("spoke", "", "B-LOC")]
 
 
 def test_every_word_is_written_labelled_ones_coloured_mistakes_underlined():
-    long = [(f"word{i}", "LOC" if i % 2 else "", False) for i in range(40)]
+    long = [(f"word{i}", "LOC" if i % 2 else "", "") for i in range(40)]
     figure = draw.tagged({"first": SENTENCE, "second": long}, ["LOC", "PER"])
     (ax,) = figure.axes
     written = [text.get_text() for text in ax.texts]
     assert sum(word in written for word, *_ in SENTENCE + long) == 43
-    assert len(ax.patches) == 2 + 2 + 20 and len(ax.lines) == 1
+    assert len(ax.patches) == 2 + 2 + 20 and len(ax.lines) == 1 and "B-LOC" in written
     rows = {round(text.get_position()[1], 3) for text in ax.texts}
     assert len(rows) > 5  # a long sentence goes on in the next line
     for text in ax.texts:

@@ -76,6 +76,17 @@ def test_what_is_looked_at_is_the_slope_of_the_evidence():
         assert slope == pytest.approx(weights[t, k], rel=0.1, abs=2e-3)
 
 
+def test_filters_that_speak_most_at_one_place_are_all_shown():
+    one = arm(topic.Config(members=1, folds=2))
+    W = one.params["softmax"]["kernel"]
+    says = np.zeros((*W.shape[:2], W.shape[2] // one.config.width, one.config.width, 2))
+    says[:, :, 3, :, 1] = 1.0  # every filter speaks most in the fourth stretch
+    one.params["softmax"]["kernel"] = says.reshape(W.shape)
+    shown = topic.motifs(one)
+    assert len(shown) == topic.SHOWN
+    assert {name.split(": ")[1] for name in shown} == {"from -38 to -35"}
+
+
 def test_errors_are_counted_and_published_ones_are_for_the_real_set():
     one = arm(topic.Config(network="mlp", members=1, width=2, folds=2), accuracy=1 - 7 / 106)
     assert topic.errors(one) == 7

@@ -94,7 +94,7 @@ def _whole(inputs: np.ndarray, targets: np.ndarray) -> Parts:
 ENTRIES = (
     Entry(
         name="drawn_promoters",
-        title="Promoters drawn by a fixed seed",
+        title="Promoters of E. coli and other sequences",
         kind="dna",
         reader=draw,
         home="drawn by a fixed seed",

@@ -1,7 +1,7 @@
 """Figures: numbers and pictures in, a `matplotlib.figure.Figure` out; no topic known."""
 
 from ngjax.report.figures.canvas import DPI, PALETTE, as_png, colours, save, style
-from ngjax.report.figures.charts import bars, confusion, contour_paths, heatmap
+from ngjax.report.figures.charts import bars, confusion, contour_paths, grouped, heatmap
 from ngjax.report.figures.curves import curves, lines
 from ngjax.report.figures.graph import graph
 from ngjax.report.figures.logo import logos
@@ -31,6 +31,7 @@ __all__ = [
     "filters",
     "gif",
     "graph",
+    "grouped",
     "heatmap",
     "image_grid",
     "labelled_rows",

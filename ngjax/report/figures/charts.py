@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from ngjax.report.numbers import short, with_spread
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+LINE, SLANTED = 0.14, 0.17  # inches that a line of letters needs
 
 
 @styled
@@ -76,18 +79,21 @@ def heatmap(
     columns: Sequence[str],
     ylabel: str = "",
     xlabel: str = "",
+    limits: tuple[float, float] | None = None,
 ) -> Figure:
     """Shades of a matrix, as of attention weights: a row looks at the columns.
 
     Args:
-        matrix: [R, C]; shaded from 0, or the lowest value where that is negative, to the highest.
-        rows: [R] names.
+        matrix: [R, C].
+        rows: [R] names; a side of which few are written, the others empty, keeps them large.
         columns: [C] names.
         ylabel: what the rows are.
         xlabel: what the columns are.
+        limits: values of the lightest and the darkest shade; by default 0, or the lowest value
+            where that is negative, and the highest.
     """
     matrix = np.asarray(matrix, np.float64)
-    limits = (min(0.0, float(matrix.min())), float(matrix.max()))
+    limits = limits or (min(0.0, float(matrix.min())), float(matrix.max()))
     return _tiles(matrix, None, rows, columns, ylabel, xlabel, "Blues", limits)
 
 
@@ -135,6 +141,34 @@ def bars(
     return figure
 
 
+@styled
+def grouped(values: Mapping[str, Mapping[str, float]], xlabel: str = "") -> Figure:
+    """Bars from zero side by side: a group for each case, in it one bar for each arm, its hue.
+
+    Args:
+        values: case -> arm -> value; an arm that a case lacks leaves a gap.
+        xlabel: what the value is, with its unit.
+    """
+    arms = list(dict.fromkeys(arm for case in values.values() for arm in case))
+    tall = len(arms) + 0.8  # a group and the room behind it
+    figure = blank(height=1.0 + 0.22 * tall * len(values))
+    ax = figure.subplots()
+    for k, (arm, hue) in enumerate(zip(arms, colours(len(arms)), strict=True)):
+        there = [(n * tall + k, case[arm]) for n, case in enumerate(values.values()) if arm in case]
+        places, widths = zip(*there, strict=True)
+        drawn = ax.barh(places, widths, color=hue, height=0.86, label=arm)
+        ax.bar_label(drawn, list(map(short, widths)), padding=4, size=8)
+    middles = np.arange(len(values)) * tall + (len(arms) - 1) / 2
+    ax.set(yticks=middles, yticklabels=list(values), xlabel=xlabel)
+    ax.invert_yaxis()
+    ax.grid(False)
+    ax.tick_params(axis="y", labelcolor=INK, length=0)
+    ax.spines["left"].set_visible(False)
+    ax.margins(x=0.1, y=0.02)
+    figure.legend(loc="outside upper left", ncols=6, handlelength=0.9, handleheight=0.9)
+    return figure
+
+
 def _tiles(
     shade: np.ndarray,
     numbers: np.ndarray | None,
@@ -159,15 +193,23 @@ def _tiles(
             ax.text(column, row, text, ha="center", va="center", size=8, color=colour)
     if numbers is None:
         figure.colorbar(picture, ax=ax, shrink=0.8, pad=0.03).outline.set_visible(False)
-    wide = max(map(len, columns), default=0) * 0.09 > side
+    wide = max(map(len, columns), default=0) * 0.09 > side * _apart(columns)
     ax.set_xticks(range(len(columns)), columns, rotation=50 if wide else 0)
     if wide:
         for label in ax.get_xticklabels():
             label.set(ha="right", rotation_mode="anchor")
     ax.set_yticks(range(len(rows)), rows)
     ax.set(xlabel=xlabel, ylabel=ylabel)
-    ax.tick_params(length=0, labelcolor=INK, labelsize=9 if few else 6)
+    ax.tick_params(length=0, labelcolor=INK)
+    ax.tick_params("x", labelsize=9 if not wide or side * _apart(columns) > SLANTED else 6)
+    ax.tick_params("y", labelsize=9 if side * _apart(rows) > LINE else 6)
     ax.xaxis.label.set_color(QUIET)
     ax.grid(False)
     ax.spines[:].set_visible(False)
     return figure
+
+
+def _apart(names: Sequence[str]) -> int:
+    """How many places the nearest two of the names that are written lie apart."""
+    written = [place for place, name in enumerate(names) if name]
+    return min((b - a for a, b in itertools.pairwise(written)), default=len(names))

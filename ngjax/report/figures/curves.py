@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DASHES = {"train": (0, (4, 1.6)), "test": (0, (1, 1.2))}  # every other split is drawn solid
+FEW = 8  # whole numbers in a row that are all written along an axis
 WIDE = 1000  # largest over smallest value, from which on a vertical axis is logarithmic
 
 
@@ -94,6 +95,8 @@ def lines(
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     ax.margins(x=0.01)
     _scales(ax, log_y, log_x)
+    if not log_x and len(x) <= FEW and not np.mod(x, 1).any() and (np.diff(x) == 1).all():
+        ax.set_xticks(x)
     _label_ends(ax, list(series), hues)
     return figure
 
