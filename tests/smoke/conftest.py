@@ -1,9 +1,16 @@
-"""Programs are let go of behind every topic."""
+"""How topics are run here: compiled in haste, and their programs let go of behind each of them."""
 
 import gc
 
 import jax
 import pytest
+from jax._src import compiler  # no public name: options of every program, eager ones and pmap's too
+
+HASTE = {
+    "xla_backend_optimization_level": 0,
+    "xla_llvm_disable_expensive_passes": True,
+    "xla_cpu_use_fusion_emitters": False,  # XLA's older writer of loops
+}
 
 
 @pytest.fixture(autouse=True)
@@ -12,3 +19,20 @@ def let_go_of_programs_of_a_topic():
     yield
     jax.clear_caches()
     gc.collect()
+
+
+@pytest.fixture
+def compiled_in_haste(monkeypatch, let_go_of_programs_of_a_topic):
+    """Unoptimised: a fifth of the seconds that XLA takes otherwise.
+
+    For runs of a few steps of which no number is asked. Every other test, `test_every_topic` here
+    among them, is of the programs that a user runs.
+    """
+    usual = compiler.get_compile_options
+
+    def options(*arguments, **named):
+        found = usual(*arguments, **named)
+        found.env_option_overrides += list(HASTE.items())
+        return found
+
+    monkeypatch.setattr(compiler, "get_compile_options", options)

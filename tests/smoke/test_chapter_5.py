@@ -6,6 +6,7 @@ import pytest
 from running import check, topics
 
 
+@pytest.mark.usefixtures("compiled_in_haste")
 @pytest.mark.parametrize("name", topics("ch5_sequences"))
 def test_smoke(name, tmp_path):
     check(name, tmp_path)
