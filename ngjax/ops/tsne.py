@@ -24,7 +24,7 @@ from ngjax.types import Array
 
 Metric = Literal["euclidean", "cosine", "manhattan"]
 LEAST = 1e-12  # of a length that is divided by
-HALVINGS = 50  # of an interval of precisions: float32 is exhausted
+HALVINGS = 50  # of an interval of precisions, at most: float32 is exhausted after about 30
 
 
 def squared_distances(x: Array, metric: Metric = "euclidean") -> Array:
@@ -66,14 +66,18 @@ def conditional(d2: Array, perplexity: ArrayLike) -> Array:
         entropy = jnp.log(total) + beta * (finite * weight).sum(1) / total
         return entropy, weight / total[:, None]
 
-    def halve(_: Array, interval: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        low, high, beta = interval
+    def halve(held: tuple[Array, ...]) -> tuple[Array, ...]:
+        done, _, low, high, beta = held
         wide = at(beta)[0] > jnp.log(perplexity)
         low, high = jnp.where(wide, beta, low), jnp.where(wide, high, beta)
-        return low, high, jnp.where(jnp.isinf(high), 2 * beta, (low + high) / 2)
+        middle = jnp.where(jnp.isinf(high), 2 * beta, (low + high) / 2)
+        return done + 1, jnp.any(middle != beta), low, high, middle
+
+    def go_on(held: tuple[Array, ...]) -> Array:
+        return held[1] & (held[0] < HALVINGS)
 
     start = (jnp.zeros(n), jnp.full(n, jnp.inf), 1 / jnp.maximum(scale, LEAST))
-    beta = lax.fori_loop(0, HALVINGS, halve, start)[2]
+    beta = lax.while_loop(go_on, halve, (0, True, *start))[-1]
     return at(beta)[1]
 
 
