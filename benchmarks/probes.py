@@ -20,6 +20,7 @@ from jax import lax
 from ngjax.ops.convolve import convolve
 from ngjax.ops.depthwise import depthwise_convolve
 from ngjax.ops.pool import max_pool
+from ngjax.ops.product import product
 from ngjax.ops.recurrence.lstm import scan_lstm
 
 NEEDLESS = 1.10  # plain time / ours, up to which the plain way will do
@@ -97,6 +98,12 @@ PROBES = {
         ((128, 14, 14, 6), (5, 5, 6, 16)),
         conv("spread", padding="VALID"),
         conv("toeplitz", padding="VALID"),
+    ),
+    "a layer of few units": Probe(
+        "ngjax/ops/product.py: turned",
+        ((128, 784), (784, 10)),
+        lambda a, w: a @ w,
+        product,
     ),
     "depthwise": Probe(
         "ngjax/ops/depthwise.py: shifts",
