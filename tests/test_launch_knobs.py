@@ -3,42 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
-import sys
-from pathlib import Path
 
+import commands
 import pytest
 from absl import flags
 
 from ngjax import config as cfg
 from ngjax.experiment.catalogue import discover, load
 
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def forget(names):
-    for name in names:
-        delattr(flags.FLAGS, name)
-
 
 @pytest.fixture(scope="module")
-def launcher():
-    """The launcher as a module, its flags defined while this file runs."""
-    before = set(flags.FLAGS)
-    spec = importlib.util.spec_from_file_location("launch", ROOT / "launch.py")
-    module = sys.modules["launch"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
-    forget(set(flags.FLAGS) - before)
-    del sys.modules["launch"]
+def defines():
+    with commands.launcher() as module:
+        yield module.define_knobs
 
 
 @pytest.fixture
-def define(launcher):
+def define(defines):
     """`define_knobs`, what it defined forgotten afterwards."""
     before = set(flags.FLAGS)
-    yield launcher.define_knobs
-    forget(set(flags.FLAGS) - before)
+    yield defines
+    commands.forget(set(flags.FLAGS) - before)
 
 
 @pytest.mark.parametrize("name", discover())

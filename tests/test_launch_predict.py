@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
-import subprocess
-import sys
-from pathlib import Path
 
+import commands
 import jax
 import numpy as np
 import pytest
+from commands import answered
 from PIL import Image
 
 from ngjax.data import like
@@ -18,21 +16,12 @@ from ngjax.experiment.naming import probabilities
 from ngjax.models.mobilenet import MobileNet
 from ngjax.types import UserError
 
-ROOT = Path(__file__).resolve().parents[1]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 COLOURS = {"blue": (20, 30, 220), "red": (220, 30, 20)}
 
 
 def launch(*words, cwd):
-    kept = f"--cache_dir={os.environ['JAX_COMPILATION_CACHE_DIR']}"
-    return subprocess.run(
-        [sys.executable, str(ROOT / "launch.py"), kept, *words],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=ENVIRONMENT,
-        timeout=240,
-    )
+    """No number is asked of these runs but which class is likelier."""
+    return commands.launch(*words, cwd=cwd, **commands.HASTE)
 
 
 def paint(path, colour, generator, size=(40, 30)):
@@ -49,14 +38,17 @@ def place(tmp_path_factory):
         for n in range(10):
             paint(root / "photos" / name / f"{n}.png", colour, generator)
         paint(root / "new" / f"{name}.png", colour, generator, size=(64, 50))
-    variables = jax.jit(MobileNet(0, blocks=12).init)(
-        jax.random.key(0), np.zeros((1, 32, 32, 3), np.float32)
+    shapes = jax.eval_shape(
+        MobileNet(0, blocks=12).init, jax.random.key(0), np.zeros((1, 32, 32, 3), np.float32)
     )
     names = {"scale": "gamma", "bias": "beta", "mean": "moving_mean", "var": "moving_variance"}
     arrays = {}
-    for path, leaf in jax.tree_util.tree_leaves_with_path(variables):
+    for path, leaf in jax.tree_util.tree_leaves_with_path(shapes):
         _, part, leaf_name = (entry.key for entry in path)
-        value = np.asarray(leaf)
+        value = np.full(leaf.shape, float(leaf_name in ("scale", "var")), np.float32)
+        if leaf_name == "kernel":
+            fan_in = np.prod(leaf.shape[:-1])
+            value = generator.normal(0, np.sqrt(2 / fan_in), leaf.shape).astype(np.float32)
         if "dw" in part and leaf_name == "kernel":
             leaf_name, value = "depthwise_kernel", value[..., None]
         arrays[f"{part}/{names.get(leaf_name, leaf_name)}"] = value
@@ -120,14 +112,14 @@ def test_a_folder_of_images_is_named_in_a_table(trained):
     ],
 )
 def test_wrong_words_are_answered_in_one_line(trained, words, message):
-    done = launch(*FOLDER, *words, cwd=trained)
+    done = answered(*FOLDER, *words, cwd=trained)
     assert done.returncode == 2, done.stdout
     assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
 
 
 def test_weights_that_are_missing_are_told_in_one_line(place):
     words = [word for word in FOLDER if not word.startswith("--weights")]
-    done = launch(*words, "--data.name=digits", "--workdir=none", cwd=place)
+    done = answered(*words, "--data.name=digits", "--workdir=none", cwd=place)
     assert done.returncode == 2
     assert "mobilenet_v1_1.0_224_to_conv_dw_13.npz: missing" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -136,7 +128,7 @@ def test_weights_that_are_missing_are_told_in_one_line(place):
 def test_a_topic_that_does_not_classify_images_says_so_and_writes_text(place):
     words = ("--experiment=language_model", "--smoke", "--arms=rnn", "--workdir=text")
     assert launch(*words, cwd=place).returncode == 0
-    done = launch(*words, "--mode=predict", "--input=new", cwd=place)
+    done = answered(*words, "--mode=predict", "--input=new", cwd=place)
     assert done.returncode == 2
     assert "language_model does not classify images" in done.stderr
     done = launch(*words, "--mode=sample", "--input=The ", cwd=place)

@@ -5,12 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from commands import answered
 
 from ngjax.data import catalogue
 from ngjax.data.load import read
@@ -18,7 +15,6 @@ from ngjax.experiment import Learned, load, predicting, runner
 from ngjax.experiment import plan as planning
 from ngjax.types import UserError
 
-ROOT = Path(__file__).resolve().parents[1]
 SMALL = (
     "task=music",
     "music.parameters=2000",
@@ -109,14 +105,7 @@ def test_wrong_words_are_answered_in_one_line(trained, mode, source, message):
 
 def test_a_folder_without_a_run_is_told_on_the_command_line(tmp_path):
     words = ("--experiment=gates", "--task=music", "--mode=sample", "--workdir=none")
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "launch.py"), *words],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=120,
-    )
+    done = answered(*words, cwd=tmp_path)
     assert done.returncode == 2 and "none: holds no run; train first" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 

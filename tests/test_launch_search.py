@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+from commands import ENVIRONMENT, HASTE, ROOT, answered, launch, typed
 
 from ngjax import config as cfg
 from ngjax import search
@@ -25,21 +24,8 @@ from ngjax.experiment.trials import Book
 from ngjax.train import devices as dev
 from ngjax.types import UserError
 
-ROOT = Path(__file__).resolve().parents[1]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 RATE = "optimizer.learning_rate=log(1e-3,1)"
 QUICK = ("run.steps=3", "data.limit=200", "hidden=5")
-
-
-def typed(words):
-    kept = f"--cache_dir={os.environ['JAX_COMPILATION_CACHE_DIR']}"
-    return [sys.executable, str(ROOT / "launch.py"), kept, *words]
-
-
-def launch(*words, cwd=ROOT):
-    return subprocess.run(
-        typed(words), capture_output=True, text=True, cwd=cwd, env=ENVIRONMENT, timeout=240
-    )
 
 
 def words(folder, space=RATE, arm="momentum", knobs=QUICK, **more):
@@ -83,7 +69,7 @@ def searched(folder, *arguments, **asked):
     ],
 )
 def test_a_mistake_is_answered_in_one_line_and_leaves_nothing(extra, message, tmp_path):
-    done = launch("--experiment=optimizers", "--mode=search", *extra, cwd=tmp_path)
+    done = answered("--experiment=optimizers", "--mode=search", *extra, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
     assert not list(tmp_path.iterdir())
@@ -128,15 +114,15 @@ def test_typed_it_leaves_the_whole_folder_and_goes_on_where_it_was(tmp_path):
     book = tmp_path / "trials.jsonl"
     kept = book.read_text().splitlines(keepends=True)
     book.write_text("".join(kept[:2]) + kept[2][:40])  # killed while it wrote the third
-    again = launch(*words(tmp_path, trials=5))
+    again = answered(*words(tmp_path, trials=5), cwd=ROOT)
     assert again.returncode == 0 and again.stderr.count("trial ") == 3
     assert Book(tmp_path, ("dev/accuracy", "max")).told().keys() == set(range(5))
     text = [line for line in book.read_text().splitlines() if line != kept[2][:40]]
     book.write_text("\n".join(text) + "\n")
     assert lines(tmp_path) == first
-    more = launch(*words(tmp_path, trials=6))  # a random search may be given more trials
+    more = answered(*words(tmp_path, trials=6), cwd=ROOT)
     assert more.returncode == 0 and more.stderr.count("trial ") == 1
-    other = launch(*words(tmp_path, space="optimizer.learning_rate=log(1e-3,2)"))
+    other = answered(*words(tmp_path, space="optimizer.learning_rate=log(1e-3,2)"), cwd=ROOT)
     assert other.returncode == 2
     assert "holds a search with another search; choose another --workdir" in other.stderr
 
@@ -294,7 +280,7 @@ def test_two_processes_share_one_search_by_optuna(tmp_path):
             stderr=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=ENVIRONMENT,
+            env={**ENVIRONMENT, **HASTE},
         )
         for _ in range(2)
     ]

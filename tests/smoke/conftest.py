@@ -4,13 +4,8 @@ import gc
 
 import jax
 import pytest
+from commands import OPTIONS
 from jax._src import compiler  # no public name: options of every program, eager ones and pmap's too
-
-HASTE = {
-    "xla_backend_optimization_level": 0,
-    "xla_llvm_disable_expensive_passes": True,
-    "xla_cpu_use_fusion_emitters": False,  # XLA's older writer of loops
-}
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +27,7 @@ def compiled_in_haste(monkeypatch, let_go_of_programs_of_a_topic):
 
     def options(*arguments, **named):
         found = usual(*arguments, **named)
-        found.env_option_overrides += list(HASTE.items())
+        found.env_option_overrides += list(OPTIONS.items())
         return found
 
     monkeypatch.setattr(compiler, "get_compile_options", options)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import one_of_two
 import pytest
+from commands import ENVIRONMENT, HASTE, KEPT, ROOT, answered
 from small import network
 
 from ngjax.experiment import plan as planning
@@ -24,25 +24,22 @@ from ngjax.train import devices as dev
 from ngjax.train import link
 from ngjax.train.feed import Feed, evaluation_batches
 
-ROOT = Path(__file__).resolve().parents[2]
 LAUNCH = [sys.executable, str(ROOT / "launch.py")]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 SMOKE = ("--experiment=optimizers", "--arms=momentum", "--smoke")
 MOMENTUM = ("optimizers", "momentum", ("run.steps=30", "run.evaluate_every=10", "hidden=8"))
-STEPS = ("run.steps=600", "run.evaluate_every=50", "run.batch_size=12")  # over 4 and 6 devices
+STEPS = ("run.steps=200", "run.evaluate_every=10", "run.batch_size=12")  # over 4 and 6 devices
 CARRIED = ("language_model", "rnn", STEPS)
 
 
 @contextlib.contextmanager
-def started(processes, *words, last=(), devices=4, launch=LAUNCH):
+def started(processes, *words, last=(), devices=4, launch=LAUNCH, told=HASTE):
     """The same command on hosts of some devices in all, the last one with words of its own."""
-    kept = f"--cache_dir={os.environ['JAX_COMPILATION_CACHE_DIR']}"
-    command = [*launch, kept, f"--devices={devices // processes}", *map(str, words)]
+    command = [*launch, KEPT, f"--devices={devices // processes}", *map(str, words)]
     where = f"--coordinator=127.0.0.1:{free_port()}"
     of = [where, f"--num_processes={processes}"] if processes > 1 else []
     commands = [command + (of and [*of, f"--process_id={i}"]) for i in range(processes)]
     commands[-1] += last
-    with at_work(commands) as running:
+    with at_work(commands, [told] * processes) as running:
         yield running
 
 
@@ -76,8 +73,8 @@ def ended(running):
     return [(process.returncode, *text) for process, text in zip(running, said, strict=True)]
 
 
-def ran(processes, *words, devices=4):
-    with started(processes, *words, devices=devices) as running:
+def ran(processes, *words, devices=4, told=HASTE):
+    with started(processes, *words, devices=devices, told=told) as running:
         found = ended(running)
     assert [code for code, _, _ in found] == [0] * processes, found
     return found
@@ -89,9 +86,8 @@ def typed(name, arm, overrides, folder):
 
 
 def unbroken(name, arm, overrides, folder, devices=4):
-    """The run of one process, this one."""
-    asked = planning.Request(name, overrides, (arm,), devices=devices, workdir=folder, smoke=True)
-    runner.run(planning.plan(asked))
+    """The run of one process, as hastily compiled."""
+    ran(1, *typed(name, arm, overrides, folder), devices=devices)
     return result(folder, devices)
 
 
@@ -117,10 +113,16 @@ def result(folder, devices=4):
 
 
 def test_two_processes_of_two_devices_are_one_of_four(tmp_path):
+    """As a user's programs are compiled; the one process is this one."""
     words = typed(*MOMENTUM, tmp_path / "two")
-    (_, told, _), (_, other, progress) = ran(2, *words)
+    (_, told, _), (_, other, progress) = ran(2, *words, told={})
     assert "report" in told and "report" not in other and not progress  # the first one speaks
-    assert result(tmp_path / "two") == unbroken(*MOMENTUM, tmp_path / "one")
+    name, arm, overrides = MOMENTUM
+    alone = planning.Request(
+        name, overrides, (arm,), devices=4, workdir=tmp_path / "one", smoke=True
+    )
+    runner.run(planning.plan(alone))
+    assert result(tmp_path / "two") == result(tmp_path / "one")
     (_, told, _), (_, other, _) = ran(2, *words)
     assert "holds this run, complete" in told and "holds" not in other
 
@@ -142,7 +144,7 @@ def test_a_signal_to_either_stops_all_at_one_step_and_any_hosts_go_on(tmp_path):
         assert len(last) == 1 and "stopped by SIGTERM; saved at step" in next(iter(last))
         at.append(int(last.pop().split("saved at step ")[1].split(";")[0]))
         kept = {int(p.name) for p in rows.parent.glob("checkpoints/*/0/*") if p.name.isdigit()}
-        assert max(kept) == at[-1] < 600
+        assert max(kept) == at[-1] < 200
     assert at[0] < at[1]
     ran(1, *words, devices=6)
     assert result(rows.parent, 6) == unbroken(*CARRIED, tmp_path / "one", 6)
@@ -189,12 +191,11 @@ def test_tasks_of_slurm_find_one_another(tmp_path):
     port = next(port for port in range(61440, 65536) if is_free(port))
     slurm = {"SLURM_JOB_ID": str(port - 61440), "SLURM_STEP_NODELIST": "127.0.0.1"}
     told = [
-        {**slurm, "SLURM_NTASKS": "2", "SLURM_PROCID": str(i), "SLURM_LOCALID": str(i)}
+        {**HASTE, **slurm, "SLURM_NTASKS": "2", "SLURM_PROCID": str(i), "SLURM_LOCALID": str(i)}
         for i in range(2)
     ]
     words = (*SMOKE, "--devices=2", "--coordinator=auto", f"--workdir={tmp_path / 'run'}")
-    kept = f"--cache_dir={os.environ['JAX_COMPILATION_CACHE_DIR']}"
-    with at_work([[*LAUNCH, kept, *words]] * 2, told) as running:
+    with at_work([[*LAUNCH, KEPT, *words]] * 2, told) as running:
         (code, told, _), (other, silent, nothing) = ended(running)
     assert (code, other) == (0, 0) and "report" in told
     assert "report" not in silent and not nothing
@@ -233,8 +234,7 @@ def test_carry_predictions_and_scores_are_whole_on_every_process(tmp_path):
     ],
 )
 def test_half_of_the_flags_are_refused_in_one_line(tmp_path, words, message):
-    command = [*LAUNCH, *SMOKE, *words]
-    done = subprocess.run(command, env=ENVIRONMENT, cwd=tmp_path, capture_output=True, text=True)
+    done = answered(*SMOKE, *words, cwd=tmp_path)
     assert done.returncode == 2 and message in done.stderr
     assert done.stderr.startswith("launch.py: ") and done.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 
 import jax
@@ -65,17 +66,34 @@ def kill():
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory):
-    rows = Rows()
-    out = fit(
-        program(), 3, objective=OBJECTIVE, folder=tmp_path_factory.mktemp("a"), hooks=rows.hooks()
-    )
-    return out, rows.rows
+def compiled():
+    """One program for all runs of it: what a run leaves is in its folder."""
+    return program()
+
+
+@pytest.fixture(scope="module")
+def finished(compiled, tmp_path_factory):
+    """(outcome, rows, folder) of the unbroken run."""
+    rows, folder = Rows(), tmp_path_factory.mktemp("a")
+    out = fit(compiled, 3, objective=OBJECTIVE, folder=folder, hooks=rows.hooks())
+    return out, rows.rows, folder
+
+
+@pytest.fixture
+def unbroken(finished):
+    return finished[:2]
+
+
+@pytest.fixture
+def complete(finished, tmp_path):
+    """A folder of one's own that holds the unbroken run."""
+    shutil.copytree(finished[2], tmp_path, dirs_exist_ok=True)
+    return tmp_path
 
 
 @pytest.mark.parametrize("at", [1, 7, 10, 18])
-def test_killed_and_resumed_is_the_unbroken_run_bit_for_bit(tmp_path, unbroken, at):
-    rows, compiled = Rows(at, kill), program()
+def test_killed_and_resumed_is_the_unbroken_run_bit_for_bit(tmp_path, compiled, unbroken, at):
+    rows = Rows(at, kill)
     with pytest.raises(Killed):
         fit(compiled, 3, objective=OBJECTIVE, folder=tmp_path, hooks=rows.hooks())
     out = fit(compiled, 3, objective=OBJECTIVE, folder=tmp_path, hooks=rows.hooks())
@@ -86,8 +104,8 @@ def test_killed_and_resumed_is_the_unbroken_run_bit_for_bit(tmp_path, unbroken, 
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_saves_the_very_step_and_resumes(tmp_path, unbroken, number):
-    rows, compiled = Rows(8, lambda: os.kill(os.getpid(), number)), program()
+def test_a_signal_saves_the_very_step_and_resumes(tmp_path, compiled, unbroken, number):
+    rows = Rows(8, lambda: os.kill(os.getpid(), number))
     before = signal.getsignal(number)
     with pytest.raises(Interrupted, match="saved at step") as stop:
         fit(compiled, 3, objective=OBJECTIVE, folder=tmp_path, hooks=rows.hooks())
@@ -106,31 +124,29 @@ def test_resumes_on_another_number_of_devices(tmp_path, unbroken):
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
 
 
-def test_a_finished_run_trains_no_further(tmp_path):
-    first = fit(program(), 3, objective=OBJECTIVE, folder=tmp_path)
+def test_a_finished_run_trains_no_further(complete, compiled, unbroken):
     steps = []
     again = fit(
-        program(),
+        compiled,
         3,
         objective=OBJECTIVE,
-        folder=tmp_path,
+        folder=complete,
         hooks=Hooks(progress=lambda step, total, values: steps.append(step)),
     )
     assert not steps
-    assert again.metrics == first.metrics
-    assert again.params_sha256 == first.params_sha256
+    assert again.metrics == unbroken[0].metrics
+    assert again.params_sha256 == unbroken[0].params_sha256
 
 
-def test_a_flipped_bit_is_seen_and_the_older_checkpoint_is_taken(tmp_path, capsys):
-    fit(program(), 3, objective=OBJECTIVE, folder=tmp_path)
-    like = program().initial(3)
-    data = max((tmp_path / "20" / "state").glob("ocdbt.*/d/*"), key=lambda p: p.stat().st_size)
-    with Checkpoints(tmp_path, read_only=True) as saves:
+def test_a_flipped_bit_is_seen_and_the_older_checkpoint_is_taken(complete, compiled, capsys):
+    like = compiled.initial(3)
+    data = max((complete / "20" / "state").glob("ocdbt.*/d/*"), key=lambda p: p.stat().st_size)
+    with Checkpoints(complete, read_only=True) as saves:
         assert saves.latest(like).step == 20
     broken = bytearray(data.read_bytes())
     broken[len(broken) // 2] ^= 1
     data.write_bytes(bytes(broken))
-    with Checkpoints(tmp_path, read_only=True) as saves:
+    with Checkpoints(complete, read_only=True) as saves:
         assert saves.latest(like).step < 20
     warning = capsys.readouterr().err.strip()
     assert warning.startswith("warning: checkpoint") and "/20 is damaged" in warning
@@ -138,23 +154,20 @@ def test_a_flipped_bit_is_seen_and_the_older_checkpoint_is_taken(tmp_path, capsy
     assert len(warning.splitlines()) == 1
 
 
-def test_where_every_checkpoint_is_damaged_nothing_is_trained(tmp_path, capsys):
-    fit(program(), 3, objective=OBJECTIVE, folder=tmp_path)
-    for folder in tmp_path.iterdir():
+def test_where_every_checkpoint_is_damaged_nothing_is_trained(complete, compiled, capsys):
+    for folder in complete.iterdir():
         for path in (folder / "manifest").rglob("*"):
             if path.is_file():
                 path.write_bytes(b"")
     with pytest.raises(UserError, match="checkpoints are damaged; delete it"):
-        fit(program(), 3, objective=OBJECTIVE, folder=tmp_path)
+        fit(compiled, 3, objective=OBJECTIVE, folder=complete)
     capsys.readouterr()
 
 
 def test_keeps_the_newest_and_the_best(tmp_path):
     run = Run(epochs=4, batch_size=64, evaluate_every=2, keep=2, weights="best")
-    rows = Rows()
-    out = fit(
-        program(run=run), 3, objective=("dev/loss", "max"), folder=tmp_path, hooks=rows.hooks()
-    )
+    rows, judged = Rows(), program(run=run)
+    out = fit(judged, 3, objective=("dev/loss", "max"), folder=tmp_path, hooks=rows.hooks())
     losses = {step: values["dev/loss"] for step, _, values in rows.rows if "dev/loss" in values}
     worst = max(losses, key=losses.get)  # "max" of the loss: the best is an early step
     assert worst not in (18, 20)
@@ -162,8 +175,7 @@ def test_keeps_the_newest_and_the_best(tmp_path):
     assert kept == {worst, 18, 20}
     assert int(out.state.step) == worst
     assert out.metrics["dev/loss"] == pytest.approx(losses[worst], rel=1e-6)
-    like = program(run=run)
-    assert int(restore(like, 3, tmp_path, ("dev/loss", "max")).step) == worst
+    assert int(restore(judged, 3, tmp_path, ("dev/loss", "max")).step) == worst
 
 
 def test_stops_early_when_the_objective_stays_away():
@@ -192,22 +204,20 @@ def test_a_bad_number_stops_the_run_and_names_the_step(tmp_path, where):
     assert all(int(p.name) < 8 for p in tmp_path.iterdir() if p.name.isdigit())
 
 
-def test_a_manifest_is_part_of_the_commit(tmp_path):
-    fit(program(), 3, objective=OBJECTIVE, folder=tmp_path)
-    manifest = json.loads((tmp_path / "20" / "manifest" / "metadata").read_text())
+def test_a_manifest_is_part_of_the_commit(complete):
+    manifest = json.loads((complete / "20" / "manifest" / "metadata").read_text())
     assert manifest["step"] == 20
     assert all(len(digest) == 64 for digest in manifest["sha256"].values())
     assert "params/w1" in manifest["sha256"]
 
 
-def test_a_damaged_newest_checkpoint_is_made_anew(tmp_path, capsys):
-    first = fit(program(), 3, objective=OBJECTIVE, folder=tmp_path)
-    (tmp_path / "20" / "state" / "_METADATA").write_text("")
-    again = fit(program(), 3, objective=OBJECTIVE, folder=tmp_path)
-    assert again.params_sha256 == first.params_sha256
+def test_a_damaged_newest_checkpoint_is_made_anew(complete, compiled, unbroken, capsys):
+    (complete / "20" / "state" / "_METADATA").write_text("")
+    again = fit(compiled, 3, objective=OBJECTIVE, folder=complete)
+    assert again.params_sha256 == unbroken[0].params_sha256
     capsys.readouterr()
-    with Checkpoints(tmp_path, read_only=True) as saves:
-        assert saves.latest(program().initial(3)).step == 20
+    with Checkpoints(complete, read_only=True) as saves:
+        assert saves.latest(compiled.initial(3)).step == 20
     assert not capsys.readouterr().err
 
 
@@ -221,7 +231,7 @@ def test_a_state_that_is_not_finite_is_never_saved(tmp_path):
     assert not [p for p in tmp_path.iterdir() if p.name.isdigit()]
 
 
-def test_a_signal_in_the_last_evaluation_is_not_lost(tmp_path):
+def test_a_signal_in_the_last_evaluation_is_not_lost(tmp_path, compiled):
     hooks = Rows(20, lambda: os.kill(os.getpid(), signal.SIGTERM)).hooks()
     with pytest.raises(Interrupted, match="saved at step 20"):
-        fit(program(), 3, objective=OBJECTIVE, folder=tmp_path, hooks=hooks)
+        fit(compiled, 3, objective=OBJECTIVE, folder=tmp_path, hooks=hooks)
