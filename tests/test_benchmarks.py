@@ -1,6 +1,8 @@
 """The pure parts of benchmarks: ratios, disturbed slices, the table, sizes by hand."""
 
 import dataclasses
+import json
+import pathlib
 
 import flax.linen as nn
 import jax
@@ -99,3 +101,11 @@ def test_the_table_takes_the_better_setting_of_each():
     assert second[4:] == ("torch", "1.10", "1.05-1.15", "1.0 yes")
     assert {first[3], second[3]} == {"ngjax-2", ""}
     assert table.remarks(results)[-1] == "vgg, keras-jax: slept"
+
+
+def test_the_readme_shows_the_results_that_are_kept():
+    root = pathlib.Path(__file__).resolve().parents[1]
+    results = json.loads((root / "benchmarks" / "results" / "cpu.json").read_text())
+    made = "\n".join(table.markdown(results))
+    assert f"\n{made}\n<!-- end of the table -->" in (root / "README.md").read_text()
+    assert set(workloads.WORKLOADS) == set(results["workloads"])
