@@ -56,7 +56,7 @@ def test_a_lossy_copy_is_told_of_wherever_the_split_is(monkeypatch):
     assert not entry("cifar10").caveat
     home = sys.modules["ngjax.data.load"]
     spoilt = dataclasses.replace(entry("digits"), caveat="a lossy copy")
-    load = home.load.__wrapped__  # what was read before is kept by the cache
-    before = load(Data()).notes
+    read = home.read.__wrapped__  # what was read before is kept by the cache
+    before = read(Data()).notes
     monkeypatch.setattr(home, "entry", lambda name: spoilt)
-    assert load(Data()).notes == f"{before}; a lossy copy"
+    assert read(Data()).notes == f"{before}; a lossy copy"
