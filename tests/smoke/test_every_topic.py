@@ -48,11 +48,12 @@ TRAINED = [
 
 
 def small(name, folder, steps=6, **more):
-    """The first arm that leaves the run alone: some steps in float64, a look midway."""
+    """The first arm that leaves the run alone: some steps in float64, all told, a look midway."""
     arms = load(name).arms
     arm = next(a for a, changes in arms.items() if not any(c.startswith("run.") for c in changes))
     wanted = {
         "run.steps": steps,
+        "run.log_every": 1,
         "run.evaluate_every": steps // 2,
         "run.dtype": "float64",
         "run.batch_size": 16,
