@@ -185,6 +185,11 @@ def task(
     )
 
 
+def _single(leaf: Any) -> np.ndarray:
+    leaf = np.asarray(leaf)
+    return leaf.astype(np.float32) if leaf.dtype == np.float64 else leaf
+
+
 def activations(
     model: nn.Module, task: Task, params: Params, extra: Any, inputs: Array
 ) -> dict[str, Array]:
@@ -199,7 +204,7 @@ def activations(
     """
     numbers = task.constants["scale"]
     x = normalise(jnp.asarray(inputs, jnp.float32), numbers["mu"], numbers["sigma"])
-    x = x.astype(jax.tree.leaves(params)[0].dtype)
+    params, extra = jax.tree.map(_single, (params, extra))  # which a picture does with
     order: list[str] = []
 
     def made(variables: Any, x: Array) -> dict[str, Array]:
