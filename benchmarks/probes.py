@@ -13,17 +13,22 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import jaxlib
 from jax import lax
 
+from ngjax.models.layers import BatchNorm
 from ngjax.ops.convolve import convolve
+from ngjax.ops.convolve_forms import filters_backward
 from ngjax.ops.depthwise import depthwise_convolve
 from ngjax.ops.pool import max_pool
 from ngjax.ops.product import product
 from ngjax.ops.recurrence.lstm import scan_lstm
+from ngjax.types import AXIS
 
 NEEDLESS = 1.10  # plain time / ours, up to which the plain way will do
+BLOCKS = 7  # of a stage, one after another
 STEPS = 2  # of the loop
 ROUNDS = 5  # of each, turn about
 
@@ -61,6 +66,29 @@ def depthwise(form: str) -> Rule:
     return functools.partial(depthwise_convolve, form=form)
 
 
+def blocks(filters: Rule) -> Rule:
+    """The end of residual blocks, and a gradient of filters by it, which is not differentiated."""
+    how = (1, ((1, 1), (1, 1)), 1, False)  # dilation, zeros, stride, columns apart
+
+    def run(a: jax.Array, *branches: jax.Array) -> jax.Array:
+        for z in branches:
+            a = jax.nn.relu(a + z)
+        dw = filters(*lax.stop_gradient((a, branches[0])), *how)
+        return a + 1e-9 * dw.sum()
+
+    return run
+
+
+def normalised(layer: nn.Module, **how: bool) -> Rule:
+    def run(z: jax.Array) -> jax.Array:
+        variables = layer.init(jax.random.key(0), z, **how)
+        call = functools.partial(layer.apply, variables, mutable=["batch_stats"], **how)
+        one_device = {"axis_name": AXIS, "axis_size": 1, "in_axes": None, "out_axes": None}
+        return jax.vmap(lambda z: call(z)[0], **one_device)(z)
+
+    return run
+
+
 FORMS = "ngjax/ops/convolve_forms.py"
 PROBES = {
     "gradient in a loop": Probe(
@@ -80,6 +108,30 @@ PROBES = {
         ((128, 32, 32, 16), (3, 3, 16, 32)),
         conv("canonical", stride=2),
         conv("spread", stride=2),
+    ),
+    "convolution of few channels, a core": Probe(
+        f"{FORMS}: one_core, columns abreast",
+        ((64, 32, 32, 3), (3, 3, 3, 16)),
+        conv("canonical"),
+        conv("one_core"),
+    ),
+    "convolution by threads, a core": Probe(
+        f"{FORMS}: one_core",
+        ((64, 16, 16, 32), (3, 3, 32, 32)),
+        conv("spread"),
+        conv("one_core"),
+    ),
+    "turned for the filters' gradient": Probe(
+        "ngjax/ops/outline.py",
+        ((128, 32, 32, 16),) * BLOCKS,
+        blocks(filters_backward.__wrapped__),
+        blocks(filters_backward),
+    ),
+    "batch normalisation": Probe(
+        "ngjax/ops/batch_norm.py",
+        ((64, 32, 32, 16),),
+        normalised(nn.BatchNorm(), use_running_average=False),
+        normalised(BatchNorm(), train=True),
     ),
     "1x1": Probe(
         f"{FORMS}: matmul",

@@ -97,7 +97,7 @@ def checked(config: Config) -> tuple[Task, Any]:
     except UserError as error:
         raise UserError(f"--knobs, for {config.task}: {error}") from None
     task = experiment.build(asked)
-    if config.l2 and "l2" in task.hyper:
+    if config.l2 and task.hyper.keys() & {"l2", "learning_rate"}:  # the chain is of `optim.make`
         task = dataclasses.replace(task, hyper={**task.hyper, "l2": config.l2})
     return task, asked.run
 

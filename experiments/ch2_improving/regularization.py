@@ -125,8 +125,8 @@ def build(config: Config, activation: str = "relu") -> Task:
 
     def loss(params: Params, extra: Any, batch: Batch, context: Context) -> tuple[Sum, Aux]:
         (total, count), aux = task.loss(params, extra, batch, context)
-        penalty = l2_penalty(params, context.hyper["l2"])
-        penalty += l1_penalty(params, context.hyper.get("l1", 0.0))  # L-BFGS knows none
+        penalty = l2_penalty(params, context.hyper.get("l2", 0.0))
+        penalty += l1_penalty(params, context.hyper.get("l1", 0.0))
         J = total + count * penalty, count
         return (total, count), aux._replace(metrics={**aux.metrics, "J": J})
 

@@ -7,7 +7,6 @@ promoted type of inputs and parameters.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import flax.linen as nn
@@ -15,11 +14,12 @@ import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 from jax import lax
 
+from ngjax.ops.batch_norm import scaled, statistics
 from ngjax.ops.convolve import convolve
 from ngjax.ops.depthwise import depthwise_convolve
 from ngjax.ops.initializers import Initializer, he, zeros
 from ngjax.ops.product import product
-from ngjax.types import AXIS, Array, UserError
+from ngjax.types import Array, UserError
 
 SHORT_LINE = 16  # numbers that a CPU adds at once: a loop over fewer is no quicker than over one
 
@@ -185,29 +185,9 @@ class BatchNorm(nn.Module):
         z = z.astype(jnp.promote_types(z.dtype, jnp.float32))
         mu, sigma2 = mean.value, var.value
         if train and not self.is_initializing():
-            mu, sigma2 = _statistics(z, mean.value, mask)
+            mu, sigma2 = statistics(z, mean.value, mask)
             for average, now in ((mean, mu), (var, sigma2)):
                 new = self.momentum * average.value + (1 - self.momentum) * now
                 average.value = new.astype(average.value.dtype)
-        lift = (1,) * (z.ndim - 1) + (C,)
-        slope = (gamma * lax.rsqrt(sigma2 + self.epsilon)).reshape(lift)
-        return ((z - mu.reshape(lift)) * slope + beta.reshape(lift)).astype(result)
-
-
-def _statistics(z: Array, near: Array, mask: Array | None) -> tuple[Array, Array]:
-    """Mean and variance of z [B, ..., C] over all but channels and over devices, each [C].
-
-    One pass and one psum, of sums of d and d^2 with d = z - near. Any `near` gives the same result;
-    one close to the mean, as the running mean is, keeps E[d^2] - E[d]^2 from cancelling.
-    """
-    places = tuple(range(z.ndim - 1))
-    near = lax.stop_gradient(near).astype(z.dtype)
-    d = z - near.reshape((1,) * len(places) + (-1,))
-    count = jnp.array(math.prod(z.shape[:-1]), z.dtype)
-    if mask is not None:
-        count = mask.sum(dtype=z.dtype) * math.prod(z.shape[1:-1])
-        d = jnp.where(mask.reshape((-1,) + (1,) * len(places)) != 0, d, 0)
-    total, squares, count = lax.psum((d.sum(places), (d * d).sum(places), count), AXIS)
-    m = jnp.maximum(count, 1)
-    shift = total / m
-    return near + shift, jnp.maximum(squares / m - shift**2, 0)
+        slope = gamma * lax.rsqrt(sigma2 + self.epsilon)
+        return scaled(z, mu, slope, beta).astype(result)

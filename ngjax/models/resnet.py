@@ -25,7 +25,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from ngjax.models.layers import BatchNorm, Conv, Dense
-from ngjax.ops.activations import relu
+from ngjax.ops.activations import relu, relu_of_sum
 from ngjax.ops.initializers import xavier
 from ngjax.ops.pool import max_pool
 from ngjax.types import Array, UserError
@@ -100,7 +100,7 @@ class Block(nn.Module):
             a = a[:, :: self.stride, :: self.stride]  # [B, H / stride, W / stride, C]
             more = z.shape[-1] - a.shape[-1]
             a = jnp.pad(a, ((0, 0), (0, 0), (0, 0), (more // 2, more - more // 2)))
-        return relu(z + a)
+        return relu_of_sum(z, a)
 
 
 class ResNet(nn.Module):

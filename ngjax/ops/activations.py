@@ -23,6 +23,8 @@ import jax.numpy as jnp
 
 from ngjax.types import Array
 
+Pair = tuple[Array, Array]
+
 LEAK = 0.01  # slope of leaky ReLU for z < 0, notes 1.5
 
 
@@ -49,6 +51,24 @@ def tanh_derivative(a: Array) -> Array:
 def relu(z: Array) -> Array:
     """Rectified linear unit: a = max(0, z) (notes 1.5; Nair & Hinton 2010)."""
     return jax.nn.relu(z)
+
+
+@jax.custom_jvp
+def relu_of_sum(z: Array, shortcut: Array) -> Array:
+    """ReLU(z + shortcut), the end of a residual block (notes 4.9), to the last bit.
+
+    Written as max(z, -shortcut) + shortcut: XLA:CPU computes a ReLU anew for all who read it, and
+    with it the blocks before, but not a sum of two arrays.
+    """
+    return jnp.maximum(z, -shortcut) + shortcut
+
+
+@relu_of_sum.defjvp
+def _slope_of_sum(
+    primals: tuple[Array, Array], tangents: tuple[Array, Array]
+) -> tuple[Array, Array]:
+    a = relu_of_sum(*primals)
+    return a, jnp.where(a > 0, tangents[0] + tangents[1], 0)
 
 
 def relu_derivative(z: Array) -> Array:

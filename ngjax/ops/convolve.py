@@ -87,7 +87,12 @@ def window(n: int, f: int, stride: int, padding: str | int, dilation: int = 1) -
 
 
 def choose_form(
-    kernel_shape: tuple[int, ...], width: int, columns: int, backend: str, double: bool = False
+    kernel_shape: tuple[int, ...],
+    width: int,
+    columns: int,
+    backend: str,
+    double: bool = False,
+    devices: int = 1,
 ) -> str:
     """The form that is fastest, forward and backward, in and out of loops.
 
@@ -98,6 +103,7 @@ def choose_form(
         backend: "cpu", "gpu" or "tpu".
         double: numbers are float64, for which Eigen has no convolution: spread takes 24 times
             as long as canonical (16x16x32, filters 3x3).
+        devices: of the run. One CPU device has all cores; several share them, a core each.
     """
     f_H, f_W, C, F = kernel_shape
     if backend != "cpu":
@@ -108,7 +114,9 @@ def choose_form(
         return "im2col"
     if f_W >= LARGE_FILTER and width * C <= BAND * f_W and columns * F <= SMALL_MAP:
         return "toeplitz"
-    return "canonical" if double else "spread"
+    if double:
+        return "canonical"
+    return "spread" if devices == 1 else "one_core"
 
 
 def convolve(
@@ -150,7 +158,8 @@ def convolve(
         side = windows[1]
         width = side.low + x.shape[2] + side.high
         double = dtype == jnp.float64
-        form = choose_form(kernel.shape, width, side.size, jax.default_backend(), double)
+        backend, devices = jax.default_backend(), jax.device_count()
+        form = choose_form(kernel.shape, width, side.size, backend, double, devices)
     if form not in FORMS:
         raise UserError(f"convolution: form {form!r}: use auto, {', '.join(FORMS)}")
     return FORMS[form](x.astype(dtype), kernel.astype(dtype), stride, windows, dilation)

@@ -5,21 +5,29 @@ r"""The forms of a convolution: equal to rounding, unequal in speed (`ngjax.ops.
     im2col     every patch a row, one matrix product; for small patches and few filters
     toeplitz   every row of the image times a banded matrix; for large filters on small maps
     canonical  lax forward, both gradients written as NHWC/HWIO convolutions
-    spread     the same, out of reach of the compiler's slower kernels
+    spread     the same for a device of many cores, where threads are to share a convolution
+    one_core   the same for a device of one
 
 Every form takes (x [B, H, W, C], kernel [f_H, f_W, C, F], stride, windows, dilation) and gives
-[B, H', W', F]. All but canonical and spread allow forward-mode differentiation (jvp).
+[B, H', W', F]. The last three do not allow forward-mode differentiation (jvp).
 
-Why spread: XLA:CPU (jaxlib 0.10.2) hands most convolutions of more than 16 channels to YNNPACK. On
-two cores that takes 1.2 to 1.8 times as long as Eigen at stride 1 and, at the gradient of the
-filters, whose window is as large as the image, 1.8 to 2.9 times (the layers of ResNet-20). It
-leaves alone those with gaps in the image. So columns are set two apart, in image, filter and stride
-alike: every product and sum is the same. `python -m benchmarks.probes` says whether it still pays.
+XLA:CPU (jaxlib 0.10.2) has two convolutions: Eigen's, with threads, and YNNPACK's, which one thread
+computes. YNNPACK gets those of more than 16 channels, and is twice as quick at few channels, and on
+one core also at many; on two, Eigen is 1.5 to 2 times as quick (layers of ResNet-20 and VGG). Each
+can be had where the other would be taken, with equal products and sums:
+
+    columns apart     Eigen: YNNPACK leaves alone what has gaps in the image, so columns are set two
+                      apart, in image, filter and stride alike
+    columns abreast   YNNPACK: neighbouring columns of the result are one column of more filters
+
+`python -m benchmarks.probes` says whether they still pay.
 """
 
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Callable
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -28,11 +36,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from ngjax.ops.outline import outlined
 from ngjax.ops.product import product
 from ngjax.types import Array, UserError
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 FEW_CHANNELS = 16  # with no more of either, XLA:CPU leaves a convolution to Eigen by itself
+VERY_FEW = 4  # channels with which YNNPACK's one thread is quicker than two of Eigen's
+# Filters that are to be had by columns abreast: fewer where every column more has many products.
+FILTERS, FILTERS_OF_MANY, MANY_CHANNELS = 64, 32, 8
 
 
 class Window(NamedTuple):
@@ -44,6 +56,7 @@ class Window(NamedTuple):
 
 
 Windows = tuple[Window, Window]  # along H, along W
+Zeros = tuple[tuple[int, int], ...]  # before and after, along H and along W
 
 
 def _lax(x: Array, kernel: Array, stride: int, windows: Windows, dilation: int) -> Array:
@@ -98,11 +111,45 @@ def _toeplitz(x: Array, kernel: Array, stride: int, windows: Windows, dilation: 
     return product(bands, banded).reshape(B, rows, columns, F)
 
 
+class Way(NamedTuple):
+    """How a convolution and its gradients are put to the compiler."""
+
+    apart: bool = False  # columns two apart, forward and at the gradient of the image
+    filters: int | None = None  # two apart at the gradient of more filters than this
+    abreast: int = 0  # columns abreast with up to so many channels
+
+
+CANONICAL = Way()
+SPREAD = Way(apart=True, filters=FEW_CHANNELS - 1, abreast=VERY_FEW)
+ONE_CORE = Way(filters=FEW_CHANNELS, abreast=FEW_CHANNELS)
+
+
 def _slide(
+    x: Array, kernel: Array, stride: int, zeros: Zeros, image_gaps: int, dilation: int, way: Way
+) -> Array:
+    """One convolution, forward or to the gradient of the image."""
+    if image_gaps == dilation == 1 and x.shape[3] <= way.abreast:
+        return _abreast(x, kernel, stride, zeros)
+    return _plain(x, kernel, stride, zeros, image_gaps, dilation, way.apart)
+
+
+def _abreast(x: Array, kernel: Array, stride: int, zeros: Zeros) -> Array:
+    """Neighbouring columns of the result as one column of more filters, each shifted in zeros."""
+    f_W, C, F = kernel.shape[1:]
+    columns = (zeros[1][0] + x.shape[2] + zeros[1][1] - f_W) // stride + 1
+    g = (FILTERS_OF_MANY if C >= MANY_CHANNELS else FILTERS) // F
+    g = max(1, math.gcd(columns, 1 << max(g, 1).bit_length() - 1))  # a power of two
+    shifts = [(stride * i, stride * (g - 1 - i)) for i in range(g)]
+    wide = [jnp.pad(kernel, ((0, 0), shift, (0, 0), (0, 0))) for shift in shifts]
+    y = _plain(x, jnp.concatenate(wide, axis=-1), (stride, g * stride), zeros, 1, 1, False)
+    return y.reshape(*y.shape[:2], columns, F)  # from [B, H', W' / g, g F]
+
+
+def _plain(
     x: Array,
     kernel: Array,
-    stride: int,
-    zeros: list[tuple[int, int]],
+    stride: int | tuple[int, int],
+    zeros: Zeros,
     image_gaps: int,
     filter_gaps: int,
     apart: bool,
@@ -111,10 +158,11 @@ def _slide(
     C, F = x.shape[3], kernel.shape[3]
     taken = min(C, F) >= FEW_CHANNELS and max(C, F) > FEW_CHANNELS  # Eigen is slow at fewer
     columns = 2 if apart and taken and image_gaps == 1 else 1
+    stride = (stride, columns * stride) if isinstance(stride, int) else stride
     return lax.conv_general_dilated(
         x,
         kernel,
-        (stride, columns * stride),
+        stride,
         [zeros[0], (columns * zeros[1][0], columns * zeros[1][1])],
         lhs_dilation=(image_gaps, columns * image_gaps),
         rhs_dilation=(filter_gaps, columns * filter_gaps),
@@ -124,23 +172,23 @@ def _slide(
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4, 5))
 def _written(
-    x: Array, kernel: Array, stride: int, windows: Windows, dilation: int, apart: bool
+    x: Array, kernel: Array, stride: int, windows: Windows, dilation: int, way: Way
 ) -> Array:
-    zeros = [(side.low, side.high) for side in windows]
-    return _slide(x, kernel, stride, zeros, 1, dilation, apart)  # [B, H', W', F]
+    zeros = tuple((side.low, side.high) for side in windows)
+    return _slide(x, kernel, stride, zeros, 1, dilation, way)  # [B, H', W', F]
 
 
 def _written_forward(
-    x: Array, kernel: Array, stride: int, windows: Windows, dilation: int, apart: bool
+    x: Array, kernel: Array, stride: int, windows: Windows, dilation: int, way: Way
 ) -> tuple[Array, tuple[Array, Array]]:
-    return _written(x, kernel, stride, windows, dilation, apart), (x, kernel)
+    return _written(x, kernel, stride, windows, dilation, way), (x, kernel)
 
 
 def _written_backward(
     stride: int,
     windows: Windows,
     dilation: int,
-    apart: bool,
+    way: Way,
     saved: tuple[Array, Array],
     dy: Array,
 ) -> tuple[Array, Array]:
@@ -154,28 +202,30 @@ def _written_backward(
         dx_zeros.append((last - side.low, n + side.low - reach))
         dw_zeros.append((side.low, reach + last - n - side.low))
     turned = kernel[::-1, ::-1].transpose(0, 1, 3, 2)  # [f_H, f_W, F, C]
-    dx = _slide(dy, turned, 1, dx_zeros, stride, dilation, apart)  # [B, H, W, C]
-    dw = _slide(
-        x.transpose(3, 1, 2, 0),  # [C, H, W, B]: the batch is what is summed over
-        dy.transpose(1, 2, 0, 3),  # [H', W', B, F]
-        dilation,
-        dw_zeros,
-        1,
-        stride,
-        apart,
-    )  # [C, f_H, f_W, F]
-    return dx, dw.transpose(1, 2, 0, 3)
+    dx = _slide(dy, turned, 1, tuple(dx_zeros), stride, dilation, way)  # [B, H, W, C]
+    many = way.filters is not None and kernel.shape[3] > way.filters
+    return dx, filters_backward(x, dy, dilation, tuple(dw_zeros), stride, many)
+
+
+@functools.partial(outlined, static=(2, 3, 4, 5))
+def filters_backward(
+    x: Array, dy: Array, dilation: int, zeros: Zeros, stride: int, apart: bool
+) -> Array:
+    """The filters' gradient. XLA would compute x and dy anew, number by number, in turning them."""
+    x = x.transpose(3, 1, 2, 0)  # [C, H, W, B]: the batch is what is summed over
+    dy = dy.transpose(1, 2, 0, 3)  # [H', W', B, F]
+    dw = _plain(x, dy, dilation, zeros, 1, stride, apart)  # [C, f_H, f_W, F]
+    return dw.transpose(1, 2, 0, 3)  # [f_H, f_W, C, F]
 
 
 _written.defvjp(_written_forward, _written_backward)
 
 
-def _canonical(x: Array, kernel: Array, stride: int, windows: Windows, dilation: int) -> Array:
-    return _written(x, kernel, stride, windows, dilation, False)
+def _form(way: Way) -> Callable[..., Array]:
+    def form(x: Array, kernel: Array, stride: int, windows: Windows, dilation: int) -> Array:
+        return _written(x, kernel, stride, windows, dilation, way)
 
-
-def _spread(x: Array, kernel: Array, stride: int, windows: Windows, dilation: int) -> Array:
-    return _written(x, kernel, stride, windows, dilation, True)
+    return form
 
 
 FORMS = MappingProxyType(
@@ -184,7 +234,8 @@ FORMS = MappingProxyType(
         "matmul": _matmul,
         "im2col": _im2col,
         "toeplitz": _toeplitz,
-        "canonical": _canonical,
-        "spread": _spread,
+        "canonical": _form(CANONICAL),
+        "spread": _form(SPREAD),
+        "one_core": _form(ONE_CORE),
     }
 )

@@ -12,7 +12,7 @@ import dataclasses
 import math
 import typing
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import optax
 from jax.typing import ArrayLike
@@ -39,6 +39,7 @@ _READS = {  # rule -> the scalars that it alone reads
     "rmsprop": ("beta2", "epsilon"),
     "adam": ("beta1", "beta2", "epsilon"),
 }
+_WHERE_ON = ("clip_norm", "l2", "l1", "weight_decay")
 _DECAY_RATE = {"inverse_time": 1.0, "exponential": 0.95, "inverse_sqrt": 1.0, "staircase": 0.5}
 _NOT_LBFGS = ("l1", "weight_decay", "clip_norm", "schedule", "warmup_steps", "parts")
 _RANGES = {  # field -> (what it must be, whether it is)
@@ -106,13 +107,13 @@ class Optimizer:
 def hyper(optimizer: Optimizer) -> dict[str, float]:
     """The scalars that the chain reads traced: the ones that a population may vary.
 
-    `clip_norm` is among them only where it is on: clipping costs a pass over the gradients.
+    Penalties and clipping are among them only where they are on: at zero they would change nothing,
+    and read all gradients or weights once more.
     """
     if optimizer.rule == "lbfgs":
         return {"l2": optimizer.l2}
-    names = ["learning_rate", *_READS[optimizer.rule], "l2", "l1", "weight_decay"]
-    if optimizer.clip_norm:
-        names.append("clip_norm")
+    names = ["learning_rate", *_READS[optimizer.rule]]
+    names += [name for name in _WHERE_ON if getattr(optimizer, name)]
     scalars = {name: getattr(optimizer, name) for name in names}
     if optimizer.schedule in _DECAY_RATE:
         rate = optimizer.decay_rate
@@ -125,8 +126,8 @@ def make(
 ) -> Callable[[Hyper, Pace], optax.GradientTransformationExtraArgs]:
     """Makes (hyper, pace) -> the chain, read from top to bottom in the order of the maths.
 
-    It is what `Task.tx` wants. The structure of its state does not depend on hyper, and hyper may
-    hold more than is read.
+    It is what `Task.tx` wants. Penalties and clipping are links where hyper has their scalars. The
+    structure of the state hangs on their names alone, and hyper may hold more than is read.
 
     Raises:
         UserError: a knob that L-BFGS cannot honour; from the chain, mini-batches under L-BFGS and
@@ -136,13 +137,16 @@ def make(
         return _lbfgs(optimizer)
 
     def tx(hyper: Hyper, pace: Pace) -> optax.GradientTransformationExtraArgs:
+        def where_on(link: Callable[..., optax.GradientTransformation], name: str) -> Any:
+            return link(hyper[name]) if name in hyper else optax.identity()
+
         factor = decay(optimizer, hyper, pace)
         chain = optax.chain(
-            clip_by_global_norm(hyper["clip_norm"]) if optimizer.clip_norm else optax.identity(),
-            add_l2(hyper["l2"]),
-            add_l1(hyper["l1"]),
+            where_on(clip_by_global_norm, "clip_norm"),
+            where_on(add_l2, "l2"),
+            where_on(add_l1, "l1"),
             _rule(optimizer, hyper),
-            add_weight_decay(hyper["weight_decay"]),
+            where_on(add_weight_decay, "weight_decay"),
             optax.scale_by_schedule(lambda step: -hyper["learning_rate"] * factor(step)),
         )
         if optimizer.parts:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.flatten_util import ravel_pytree
 
 from ngjax.models.layers import BatchNorm, Conv, Dense
 from ngjax.types import AXIS
@@ -177,13 +178,36 @@ def test_mask_leaves_examples_out():
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a[1], b, rtol=1e-5), new, expected)
 
 
-def test_large_mean_does_not_cancel():
+@pytest.mark.parametrize("shape", [(500, 1), (20, 5, 5, 1)])
+def test_large_mean_does_not_cancel(shape):
     variables = variables_for(1)
     variables["batch_stats"]["mean"] = np.float32([1e4])
-    z = jnp.asarray(1e4 + np.random.default_rng(1).normal(size=(500, 1)), jnp.float32)
+    z = jnp.asarray(1e4 + np.random.default_rng(1).normal(size=shape), jnp.float32)
     _, new = bound(normalise)(variables, z)
     var = (new["batch_stats"]["var"] - 0.9 * variables["batch_stats"]["var"]) / 0.1
-    np.testing.assert_allclose(var, np.var(np.float64(z), 0), rtol=1e-3)
+    np.testing.assert_allclose(var, [np.var(np.float64(z))], rtol=1e-3)
+
+
+def test_batch_norm_by_finite_differences():
+    """The slopes in z, gamma and beta, of examples that count and of one that does not."""
+    with jax.enable_x64(True):
+        variables = variables_for(2, np.float64)
+        rng = np.random.default_rng(3)
+        z, mask, weights = rng.normal(size=(4, 2, 3, 2)), np.array([1, 1, 0, 1]), rng.normal(size=4)
+        rule = bound(normalise)
+
+        def loss(params, z):
+            y, new = rule({**variables, "params": params}, z, mask)
+            told = new["batch_stats"]["mean"].sum() + (new["batch_stats"]["var"] ** 2).sum()
+            return (jnp.sin(y) * (mask * weights)[:, None, None, None]).sum() + told
+
+        at = (variables["params"], jnp.asarray(z))
+        slopes, back = ravel_pytree(jax.grad(loss, (0, 1))(*at))
+        flat = np.asarray(ravel_pytree(at)[0])
+        for k in range(len(flat)):
+            step = 1e-6 * (np.arange(len(flat)) == k)
+            rise = loss(*back(flat + step)) - loss(*back(flat - step))
+            np.testing.assert_allclose(slopes[k], rise / 2e-6, atol=1e-7)
 
 
 def test_statistics_of_half_precision_are_float32():

@@ -40,6 +40,27 @@ def test_derivative_is_the_slope(name):
         np.testing.assert_array_equal(derivative(zero), jax.grad(lambda z: g(z).sum())(zero))
 
 
+def test_relu_of_sum_is_relu_to_the_last_bit():
+    rng = np.random.default_rng(0)
+    z, shortcut = (
+        jnp.float32(rng.normal(size=999) * 10.0 ** rng.integers(-9, 9, 999)) for _ in "zs"
+    )
+    shortcut = shortcut.at[:9].set(-z[:9])  # a sum of zero: the kink
+
+    def ends(rule):
+        return jax.jit(
+            lambda z, s: (rule(z, s), *jax.grad(lambda *a: rule(*a).sum(), (0, 1))(z, s))
+        )
+
+    ours = ends(activations.relu_of_sum)(z, shortcut)
+    plain = ends(lambda z, shortcut: activations.relu(z + shortcut))(z, shortcut)
+    jax.tree.map(np.testing.assert_array_equal, ours, plain)
+    moved = jax.jvp(activations.relu_of_sum, (z, shortcut), (z, shortcut))[
+        1
+    ]  # linear where it is not flat
+    np.testing.assert_allclose(moved, plain[0], rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_type_is_kept(name):
     z = jnp.ones(2, jnp.bfloat16)

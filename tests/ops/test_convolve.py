@@ -122,7 +122,7 @@ def test_forms_equal_lax_inside_a_loop():
         x, w, how = drawn("same, stride 2, even")
         rules_ = {
             form: functools.partial(convolve, form=form, **how)
-            for form in ("auto", "im2col", "toeplitz", "canonical", "spread")
+            for form in ("auto", "im2col", "toeplitz", "canonical", "spread", "one_core")
         }
         found = jax.jit(lambda x, w: {f: descend(rule, x, w) for f, rule in rules_.items()})(x, w)
         now, step = (
@@ -171,22 +171,51 @@ def test_columns_set_apart(case):
     w = rng.normal(size=(f_H, f_W, C, F))
     how = {"stride": stride, "padding": padding, "dilation": dilation}
     with jax.enable_x64(True):
-        found = by_forms(jnp.asarray(x), jnp.asarray(w), how, ["spread"])
-        for a, b in zip(found["spread"], found["reference"], strict=True):
-            np.testing.assert_allclose(a, b, atol=1e-10)
-        text = jax.jit(functools.partial(convolve, form="spread", **how)).lower(x, w).as_text()
-        assert ("lhs_dilate = [1, 2]" in text) == (C >= 16)  # fewer stay
-
-
-def test_double_precision_keeps_its_columns():
-    with jax.enable_x64(True):
-        x, w = jnp.ones((1, 4, 4, 17)), jnp.ones((3, 3, 17, 16))
-        for dtype, apart in ((jnp.float64, False), (jnp.float32, jax.default_backend() == "cpu")):
-            text = jax.jit(convolve).lower(x.astype(dtype), w.astype(dtype)).as_text()
+        found = by_forms(jnp.asarray(x), jnp.asarray(w), how, ["spread", "one_core"])
+        for form in ("spread", "one_core"):
+            for a, b in zip(found[form], found["reference"], strict=True):
+                np.testing.assert_allclose(a, b, atol=1e-10, err_msg=form)
+        for form, apart in (("spread", C >= 16), ("one_core", False)):  # fewer stay
+            text = jax.jit(functools.partial(convolve, form=form, **how)).lower(x, w).as_text()
             assert ("lhs_dilate = [1, 2]" in text) == apart
 
 
-@pytest.mark.parametrize("form", ["canonical", "spread"])
+@pytest.mark.parametrize(("F", "apart"), [(16, False), (17, True)])
+def test_one_core_sets_the_gradient_of_many_filters_apart(F, apart):
+    x, w = jnp.ones((17, 4, 5, 3)), jnp.ones((3, 3, 3, F))
+    slope = jax.grad(lambda w: convolve(x, w, form="one_core").sum())
+    assert ("lhs_dilate = [1, 2]" in jax.jit(slope).lower(w).as_text()) == apart
+
+
+@pytest.mark.parametrize(
+    ("form", "columns", "C", "F", "stride", "kernel"),
+    [
+        ("one_core", 8, 3, 16, 1, (3, 6, 3, 64)),  # four columns as one of 64 filters
+        ("one_core", 8, 3, 16, 2, (3, 9, 3, 64)),
+        ("one_core", 6, 3, 16, 1, (3, 4, 3, 32)),  # six do not fall into fours
+        ("one_core", 8, 3, 12, 1, (3, 6, 3, 48)),
+        ("one_core", 8, 16, 16, 1, (3, 4, 16, 32)),
+        ("one_core", 8, 17, 16, 1, (3, 3, 17, 16)),
+        ("one_core", 7, 3, 16, 1, (3, 3, 3, 16)),
+        ("spread", 8, 3, 32, 1, (3, 4, 3, 64)),
+        ("spread", 8, 8, 16, 1, (3, 3, 8, 16)),
+        ("canonical", 8, 3, 16, 1, (3, 3, 3, 16)),
+    ],
+)
+def test_columns_abreast(form, columns, C, F, stride, kernel):
+    rng = np.random.default_rng(9)
+    x, w = rng.normal(size=(2, 5, stride * columns, C)), rng.normal(size=(3, 3, C, F))
+    how = {"stride": stride, "padding": 1}
+    with jax.enable_x64(True):
+        found = by_forms(jnp.asarray(x), jnp.asarray(w), how, [form])
+        for a, b in zip(found[form], found["reference"], strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-10)
+        text = jax.jit(functools.partial(convolve, form=form, **how)).lower(x, w).as_text()
+        (line,) = (line for line in text.splitlines() if "stablehlo.convolution" in line)
+        assert f"tensor<{'x'.join(map(str, kernel))}xf64>" in line
+
+
+@pytest.mark.parametrize("form", ["canonical", "spread", "one_core"])
 def test_half_precision_in_written_forms(form):
     x, w, how = drawn("valid", np.float32)
     rule = functools.partial(convolve, form=form, **how)
@@ -214,7 +243,7 @@ def test_torch(case, stride, padding):
         )
         return y, *pull(dy)
 
-    forms = ("lax", "im2col", "toeplitz", "canonical", "spread")
+    forms = ("lax", "im2col", "toeplitz", "canonical", "spread", "one_core")
     with jax.enable_x64(True):
         found = jax.jit(lambda *a: {form: by(form, *a) for form in forms})(
             *(jnp.asarray(golden[part]) for part in ("x", "w", "dy"))
@@ -234,7 +263,10 @@ def test_choice():
     assert choose((3, 3, 1, 16), 10, 8) == "im2col"  # digits
     assert choose((3, 3, 3, 32), 34, 32) == "spread"  # VGG's first: its patches are too many
     assert choose((3, 3, 64, 64), 18, 16) == "spread"  # VGG, ResNet
-    assert rules.choose_form((3, 3, 64, 64), 18, 16, "cpu", double=True) == "canonical"
+    assert rules.choose_form((3, 3, 64, 64), 18, 16, "cpu", devices=2) == "one_core"  # a core each
+    for devices in (1, 2):
+        chosen = rules.choose_form((3, 3, 64, 64), 18, 16, "cpu", double=True, devices=devices)
+        assert chosen == "canonical"
     assert choose((1, 1, 192, 16), 28, 28) == "matmul"
     assert choose((1, 1, 192, 16), 28, 28, "gpu") == "lax"
 
@@ -243,7 +275,7 @@ def test_notes_edges():
     expected = [[-5, -4, 0, 8], [-10, -2, 2, 3], [0, -2, -4, -7], [-3, -2, -3, -16]]
     np.testing.assert_array_equal(convolve_by_loops(SIX, EDGE), expected)
     x, w = jnp.float32(SIX)[None, :, :, None], jnp.float32(EDGE)[:, :, None, None]
-    for form in ("auto", "lax", "im2col", "toeplitz", "canonical", "spread"):
+    for form in ("auto", *(form for form in FORMS if form != "matmul")):
         y = convolve(x, w, padding="VALID", form=form)
         np.testing.assert_array_equal(y[0, :, :, 0], expected)
 

@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -123,13 +125,29 @@ def test_composes_with_any_transformation_of_optax():
 
 
 def test_hyper_holds_what_the_chain_reads():
-    assert hyper(Optimizer()) == {
-        "learning_rate": 0.1, "l2": 0.0, "l1": 0.0, "weight_decay": 0.0,
+    assert hyper(Optimizer()) == {"learning_rate": 0.1}
+    assert hyper(Optimizer(l1=0.5, weight_decay=0.1)) == {
+        "learning_rate": 0.1, "l1": 0.5, "weight_decay": 0.1,
     }  # fmt: skip
     adam = hyper(Optimizer(rule="adam", clip_norm=2.0, schedule="exponential"))
     assert {"beta1", "beta2", "epsilon", "clip_norm"} < set(adam)
     assert adam["decay_rate"] == 0.95
     assert set(hyper(Optimizer(rule="lbfgs"))) == {"l2"}
+
+
+def test_a_penalty_that_is_off_reads_no_weights():
+    w, slopes, tx = jnp.full((2, 2), 3.0), jnp.ones((2, 2)), make(Optimizer())
+
+    def update(hyper, w):
+        chain = tx(hyper, PACE)
+        return chain.update(slopes, chain.init(w), w)[0]
+
+    for penalty, read in (({}, False), ({"l2": 0.5}, True), ({"weight_decay": 0.5}, True)):
+        said = {"learning_rate": 1.0, **penalty}
+        program = jax.make_jaxpr(functools.partial(update, said))(w).jaxpr
+        inputs = [value for line in program.eqns for value in line.invars]
+        assert any(value is program.invars[0] for value in inputs) == read
+        np.testing.assert_allclose(update(said, w), -slopes - sum(penalty.values()) * w)
 
 
 @pytest.mark.parametrize(
