@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.timing import Quartiles, ratios
-from benchmarks.workloads import named, products
+from benchmarks.workloads import named, of_the_data, products
 
 HOUSE, EAGER = ("ngjax", "ngjax-2"), ("torch", "torch-fused")
 COLUMNS = {  # peers of the README's table
@@ -70,9 +70,9 @@ def rows(results: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _share(results: Mapping[str, Any], name: str, speed: float) -> str:
-    """Multiply-adds of a step, three times those of forward, over the measured peak."""
-    peak = results.get("matrix_peak")
-    flops = 6 * products(named(name)) * speed
+    """Multiply-adds of a step, forward and both gradients, over the measured peak."""
+    peak, workload = results.get("matrix_peak"), named(name)
+    flops = 2 * (3 * products(workload) - of_the_data(workload)) * speed
     return f"{100 * flops / peak:.0f} %" if peak and flops else ""
 
 

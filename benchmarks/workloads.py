@@ -313,6 +313,20 @@ def products(workload: Workload) -> int:
     return 4_089_184_256 - 2048 * 990 if kind == "resnet50" else 0
 
 
+def of_the_data(workload: Workload) -> int:
+    """Of `products`, those of a first layer that reads data, whose gradient nobody needs."""
+    kind = workload.kind
+    if kind in ("logistic", "mlp"):
+        return 784 * (workload.hidden[0] if kind == "mlp" else workload.classes)
+    images = {
+        "lenet": 28 * 28 * 25 * 6,
+        "resnet20": 32 * 32 * 27 * 16,
+        "vgg": 32 * 32 * 27 * CHANNELS[0],
+        "resnet50": 112 * 112 * 49 * 3 * 64,
+    }
+    return images.get(kind, 0)
+
+
 def named(name: str) -> Workload:
     """A row of the table, or of the growth of cost."""
     return {**WORKLOADS, **ACCELERATOR, **GROWTH}[name]

@@ -112,11 +112,12 @@ def test_nothing_dangerous_or_removed_is_used():
         r"(?<![\w.])(eval|exec)\(",
         r"\.extractall\(",
         r"device_put_(replicated|sharded)",
-        r"jax\.experimental",
+        r"jax\.experimental(?!\.xla_metadata)",
         r"\bimport (torch|tensorflow)",
     )
     for pattern in banned:
         assert users_of(pattern) == set(), pattern
+    assert users_of(r"jax\.experimental") == {"ngjax/ops/outline.py"}  # half of a step hangs on it
 
 
 def test_there_is_one_training_chain_and_one_loop():

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -89,10 +89,16 @@ def turned(config: Config) -> dict[str, Config]:
     return made
 
 
-def setting(config: Config) -> Setting:
-    """A config as numbers."""
+def together(configs: Collection[Config]) -> Setting:
+    """Configs of one rule as numbers, each leaf [S]; a penalty that one of them lacks is zero."""
     names = ("hidden", "steps", "examples", "dropout")
-    return Setting(*(getattr(config, n) for n in names), optim.hyper(config.optimizer))
+    scalars = [optim.hyper(config.optimizer) for config in configs]
+    off = dict.fromkeys((name for some in scalars for name in some), 0.0)
+    told = [
+        Setting(*(getattr(config, name) for name in names), off | some)
+        for config, some in zip(configs, scalars, strict=True)
+    ]
+    return jax.tree.map(lambda *leaf: jnp.asarray(leaf), *told)
 
 
 class Sizes(NamedTuple):
@@ -215,10 +221,8 @@ def run(config: Config, seed: int) -> dict[str, Any]:
             max(c.steps for c in of),
             config.batch,
         )
-        settings = jax.tree.map(lambda *leaf: jnp.asarray(leaf), *(setting(c) for c in of))
-        for name, pair in zip(
-            group, np.asarray(errors(sizes, settings, draws, numbers)), strict=True
-        ):
+        pairs = np.asarray(errors(sizes, together(of), draws, numbers))  # [S, R, 2]
+        for name, pair in zip(group, pairs, strict=True):
             found[name] = pair  # [R, 2]
     train, dev = (np.stack([found[name][:, i] for name in configs]) for i in (0, 1))  # [7, R]
     gap = dev - train
