@@ -296,7 +296,7 @@ def texts(results: Results) -> Iterator[Text]:
 
 
 def cores_as_devices(config: Config) -> bool:
-    """On two, at 32x32 and full width, 1.0 to 1.3 times as fast; at 16x16, 0.8 to 0.9 times."""
+    """On two, at 32x32 and full width, 1.0 to 1.3 times as fast; at 16x16, 0.8 to 1.1 times."""
     return config.size == "small" and config.width >= 1 and network(config)[1][0] >= 32
 
 
