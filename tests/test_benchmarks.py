@@ -103,6 +103,17 @@ def test_the_table_takes_the_better_setting_of_each():
     assert table.remarks(results)[-1] == "vgg, keras-jax: slept"
 
 
+def test_the_gradient_of_the_data_is_no_work():
+    """784 -> 10: forward and dW, two multiply-adds a weight; the MLP's other layers have three."""
+    assert workloads.of_the_data(workloads.WORKLOADS["logistic"]) == 7840
+    found = {"contestants": {"ngjax": {"rounds": {"0": {"rate": 1e6}}}}}
+    results = {"workloads": {"logistic": found, "mlp": found}, "matrix_peak": 1e12}
+    lines = table.markdown(results)[2:]
+    hidden = 256 * 128 + 128 * 10
+    for line, flops in zip(lines, (4 * 7840, 4 * 784 * 256 + 6 * hidden), strict=True):
+        assert f"| {100 * flops * 1e6 / 1e12:.0f} % |" in line
+
+
 def test_the_readme_shows_the_results_that_are_kept():
     root = pathlib.Path(__file__).resolve().parents[1]
     results = json.loads((root / "benchmarks" / "results" / "cpu.json").read_text())

@@ -16,7 +16,7 @@ from jax.experimental.xla_metadata import set_xla_metadata
 
 
 def outlined(rule: Callable[..., Any], static: tuple[int, ...] = ()) -> Callable[..., Any]:
-    """The same rule, in which arguments stand in memory as they come and the result is written.
+    """The same rule; on CPU its arguments stand in memory as they come, and its result is written.
 
     Args:
         rule: a pure function of arrays.
@@ -26,6 +26,8 @@ def outlined(rule: Callable[..., Any], static: tuple[int, ...] = ()) -> Callable
 
     @functools.wraps(rule)
     def alone(*arguments: Any) -> Any:
+        if jax.default_backend() != "cpu":
+            return compiled(*arguments)
         with set_xla_metadata(inlineable="false"):
             return compiled(*arguments)
 

@@ -33,4 +33,4 @@ def test_nothing_is_fused_into_it():
 
     inside = program(lambda x, times: times * jnp.sin(x).T)
     assert " call(" not in entry(inside)
-    assert " call(" in entry(program(turned))
+    assert (" call(" in entry(program(turned))) == (jax.default_backend() == "cpu")
