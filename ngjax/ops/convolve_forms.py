@@ -3,7 +3,7 @@ r"""The forms of a convolution: equal to rounding, unequal in speed (`ngjax.ops.
     lax        the compiler's convolution; the only one for GPU and TPU
     matmul     1x1 filters: a matrix product over the channels
     im2col     every patch a row, one matrix product; for small patches and few filters
-    toeplitz   every row of the image times a banded matrix; for large filters on small maps
+    toeplitz   a few columns of every row times a banded matrix; for large filters on small maps
     canonical  lax forward, both gradients written as NHWC/HWIO convolutions
     spread     the same for a device of many cores, where threads are to share a convolution
     one_core   the same for a device of one
@@ -26,7 +26,6 @@ can be had where the other would be taken, with equal products and sums:
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from types import MappingProxyType
 from typing import NamedTuple
@@ -42,6 +41,7 @@ from ngjax.types import Array, UserError
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 FEW_CHANNELS = 16  # with no more of either, XLA:CPU leaves a convolution to Eigen by itself
+BAND_OUTPUTS = 32  # a banded matrix is narrow where a few columns of y have so many numbers
 VERY_FEW = 4  # channels with which YNNPACK's one thread is quicker than two of Eigen's
 # Filters that are to be had by columns abreast: fewer where every column more has many products.
 FILTERS, FILTERS_OF_MANY, MANY_CHANNELS = 64, 32, 8
@@ -97,18 +97,28 @@ def _im2col(x: Array, kernel: Array, stride: int, windows: Windows, dilation: in
 def _toeplitz(x: Array, kernel: Array, stride: int, windows: Windows, dilation: int) -> Array:
     f_H, f_W, C, F = kernel.shape
     x = _pad(x, windows)
-    B, _, W, _ = x.shape
+    B = len(x)
     rows, columns = (side.size for side in windows)
-    x = x.reshape(B, -1, W * C)  # [B, H, W C]
+    g = _group(columns, BAND_OUTPUTS // F)
+    span = stride * (g - 1) + dilation * (f_W - 1) + 1  # columns of the image that g of y see
     reach = stride * (rows - 1) + 1
-    bands = [x[:, u : u + reach : stride] for u in range(0, dilation * f_H, dilation)]
-    bands = jnp.concatenate(bands, axis=-1)  # [B, H', f_H W C]
+    bands = [
+        x[:, u : u + reach : stride, left : left + span].reshape(B, rows, span * C)
+        for left in range(0, stride * columns, stride * g)
+        for u in range(0, dilation * f_H, dilation)
+    ]
+    bands = jnp.concatenate(bands, axis=-1).reshape(B, rows, columns // g, f_H * span * C)
     # place[v, w, j] = 1 where tap v of the filter at output column j meets input column w
-    taps, inputs, outputs = np.ogrid[:f_W, :W, :columns]
+    taps, inputs, outputs = np.ogrid[:f_W, :span, :g]
     place = jnp.asarray(inputs == outputs * stride + taps * dilation, kernel.dtype)
     banded = jnp.einsum("uvcf,vwj->uwcjf", kernel, place, precision="highest")
-    banded = banded.reshape(f_H * W * C, columns * F)
+    banded = banded.reshape(f_H * span * C, g * F)
     return product(bands, banded).reshape(B, rows, columns, F)
+
+
+def _group(columns: int, most: int) -> int:
+    """So many neighbouring columns that they part all of them, at most `most` (one at least)."""
+    return max(n for n in range(1, max(1, most) + 1) if columns % n == 0)
 
 
 class Way(NamedTuple):
@@ -137,8 +147,7 @@ def _abreast(x: Array, kernel: Array, stride: int, zeros: Zeros) -> Array:
     """Neighbouring columns of the result as one column of more filters, each shifted in zeros."""
     f_W, C, F = kernel.shape[1:]
     columns = (zeros[1][0] + x.shape[2] + zeros[1][1] - f_W) // stride + 1
-    g = (FILTERS_OF_MANY if C >= MANY_CHANNELS else FILTERS) // F
-    g = max(1, math.gcd(columns, 1 << max(g, 1).bit_length() - 1))  # a power of two
+    g = _group(columns, (FILTERS_OF_MANY if C >= MANY_CHANNELS else FILTERS) // F)
     shifts = [(stride * i, stride * (g - 1 - i)) for i in range(g)]
     wide = [jnp.pad(kernel, ((0, 0), shift, (0, 0), (0, 0))) for shift in shifts]
     y = _plain(x, jnp.concatenate(wide, axis=-1), (stride, g * stride), zeros, 1, 1, False)
