@@ -8,7 +8,7 @@
 # Without DATA the language model reads Python's manual, and ResNet-20 digits.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-OUT=${OUT:-/tmp/ngjax-gpu}
+OUT=${OUT:-runs/gpu}
 PEERS=${PEERS:-python}
 mkdir -p "$OUT"
 tiny() { [ -n "${TINY:-}" ]; }

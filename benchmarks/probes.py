@@ -25,7 +25,7 @@ from ngjax.ops.depthwise import depthwise_convolve
 from ngjax.ops.pool import max_pool
 from ngjax.ops.product import product
 from ngjax.ops.recurrence.lstm import scan_lstm
-from ngjax.types import AXIS
+from ngjax.train.devices import alone
 
 NEEDLESS = 1.10  # plain time / ours, up to which the plain way will do
 BLOCKS = 7  # of a stage, one after another
@@ -83,8 +83,7 @@ def normalised(layer: nn.Module, **how: bool) -> Rule:
     def run(z: jax.Array) -> jax.Array:
         variables = layer.init(jax.random.key(0), z, **how)
         call = functools.partial(layer.apply, variables, mutable=["batch_stats"], **how)
-        one_device = {"axis_name": AXIS, "axis_size": 1, "in_axes": None, "out_axes": None}
-        return jax.vmap(lambda z: call(z)[0], **one_device)(z)
+        return alone(lambda z: call(z)[0])(z)
 
     return run
 

@@ -1,8 +1,8 @@
 """A folder of many small images trained from disk and from memory: waiting, step time, memory.
 
-    python -m benchmarks.streaming --folder=/tmp/images --out=streaming.json
-    python -m benchmarks.streaming --folder=/tmp/images --name=cifar10 --data_dir=DATA
-    python -m benchmarks.streaming --folder=/tmp/images --images=2000 --steps=20    # does it run?
+    python -m benchmarks.streaming --folder=IMAGES --out=streaming.json
+    python -m benchmarks.streaming --folder=IMAGES --name=cifar10 --data_dir=DATA
+    python -m benchmarks.streaming --folder=IMAGES --images=2000 --steps=20    # does it run?
 
 Images are written once, drawn by seed or taken from a set of the catalogue; the smaller folders
 are links into the largest. Every run is a process of its own: the topic `resnet` with 8 layers at

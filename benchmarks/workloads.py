@@ -288,43 +288,42 @@ GROWTH = {  # how cost grows: the MLP with one size changed at a time
 }
 
 
-def products(workload: Workload) -> int:
-    """Multiplications of one example (a row of a text: all its tokens), forward; 0: not counted."""
+def _by_layer(workload: Workload) -> list[int]:
+    """Multiplications of an example (a row of a text: all its tokens), forward; []: not counted."""
     kind, K = workload.kind, workload.classes
     if kind in ("lstm", "gru"):
         gates, width, layers = (4, 200, (200, 200)) if kind == "lstm" else (3, 256, (64,))
-        each = sum(gates * width * (D + width) for D in layers) + width * K
-        return workload.shape[0] * each
+        each = [*(gates * width * (D + width) for D in layers), width * K]
+        return [workload.shape[0] * layer for layer in each]
     if kind == "lenet":
-        convolutions = 28 * 28 * 25 * 6 + 10 * 10 * 25 * 6 * 16
-        return convolutions + 400 * 120 + 120 * 84 + 84 * K
+        return [28 * 28 * 25 * 6, 10 * 10 * 25 * 6 * 16, 400 * 120, 120 * 84, 84 * K]
     if kind == "resnet20":
         channels = [3] + [16] * 7 + [32] * 6 + [64] * 6
         places = [32 * 32] * 7 + [16 * 16] * 6 + [8 * 8] * 6
         pairs = zip(channels, channels[1:], places, strict=False)
-        return sum(9 * a * b * at for a, b, at in pairs) + 64 * K
+        return [*(9 * a * b * at for a, b, at in pairs), 64 * K]
     if kind == "vgg":
         places = [32 * 32] * 2 + [16 * 16] * 2 + [8 * 8] * 2
         pairs = zip((3, *CHANNELS), CHANNELS, places, strict=False)
-        return sum(9 * a * b * at for a, b, at in pairs) + 16 * CHANNELS[-1] * 128 + 128 * K
+        return [*(9 * a * b * at for a, b, at in pairs), 16 * CHANNELS[-1] * 128, 128 * K]
     if kind in ("logistic", "mlp"):
         sizes = (784, *(workload.hidden if kind == "mlp" else ()), K)
-        return sum(a * b for a, b in itertools.pairwise(sizes))
-    return 4_089_184_256 - 2048 * 990 if kind == "resnet50" else 0
+        return [a * b for a, b in itertools.pairwise(sizes)]
+    if kind == "resnet50":
+        first = 112 * 112 * 49 * 3 * 64
+        return [first, 4_089_184_256 - 2048 * 990 - first]
+    return []
+
+
+def products(workload: Workload) -> int:
+    """Multiplications of one example, forward; 0: not counted."""
+    return sum(_by_layer(workload))
 
 
 def of_the_data(workload: Workload) -> int:
     """Of `products`, those of a first layer that reads data, whose gradient nobody needs."""
-    kind = workload.kind
-    if kind in ("logistic", "mlp"):
-        return 784 * (workload.hidden[0] if kind == "mlp" else workload.classes)
-    images = {
-        "lenet": 28 * 28 * 25 * 6,
-        "resnet20": 32 * 32 * 27 * 16,
-        "vgg": 32 * 32 * 27 * CHANNELS[0],
-        "resnet50": 112 * 112 * 49 * 3 * 64,
-    }
-    return images.get(kind, 0)
+    reads_vectors = workload.kind in ("lstm", "gru")  # of words, which are learned
+    return 0 if reads_vectors else sum(_by_layer(workload)[:1])
 
 
 def named(name: str) -> Workload:

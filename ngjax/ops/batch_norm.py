@@ -69,7 +69,7 @@ _sums.defvjp(_sums_forward, _sums_backward)
 
 @jax.custom_vjp
 def scaled(z: Array, mu: Array, s: Array, beta: Array) -> Array:
-    """(z - mu) s + beta.
+    """(z - mu) s + beta; without forward-mode differentiation (jvp).
 
     Args:
         z: [B, ..., C].

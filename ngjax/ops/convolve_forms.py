@@ -26,6 +26,7 @@ can be had where the other would be taken, with equal products and sums:
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from types import MappingProxyType
 from typing import NamedTuple
@@ -125,12 +126,12 @@ class Way(NamedTuple):
     """How a convolution and its gradients are put to the compiler."""
 
     apart: bool = False  # columns two apart, forward and at the gradient of the image
-    filters: int | None = None  # two apart at the gradient of more filters than this
+    filters: float = math.inf  # two apart at the gradient of more filters than this
     abreast: int = 0  # columns abreast with up to so many channels
 
 
 CANONICAL = Way()
-SPREAD = Way(apart=True, filters=FEW_CHANNELS - 1, abreast=VERY_FEW)
+SPREAD = Way(apart=True, filters=0, abreast=VERY_FEW)
 ONE_CORE = Way(filters=FEW_CHANNELS, abreast=FEW_CHANNELS)
 
 
@@ -140,7 +141,7 @@ def _slide(
     """One convolution, forward or to the gradient of the image."""
     if image_gaps == dilation == 1 and x.shape[3] <= way.abreast:
         return _abreast(x, kernel, stride, zeros)
-    return _plain(x, kernel, stride, zeros, image_gaps, dilation, way.apart)
+    return _plain(x, kernel, (stride, stride), zeros, image_gaps, dilation, way.apart)
 
 
 def _abreast(x: Array, kernel: Array, stride: int, zeros: Zeros) -> Array:
@@ -157,7 +158,7 @@ def _abreast(x: Array, kernel: Array, stride: int, zeros: Zeros) -> Array:
 def _plain(
     x: Array,
     kernel: Array,
-    stride: int | tuple[int, int],
+    strides: tuple[int, int],
     zeros: Zeros,
     image_gaps: int,
     filter_gaps: int,
@@ -167,11 +168,10 @@ def _plain(
     C, F = x.shape[3], kernel.shape[3]
     taken = min(C, F) >= FEW_CHANNELS and max(C, F) > FEW_CHANNELS  # Eigen is slow at fewer
     columns = 2 if apart and taken and image_gaps == 1 else 1
-    stride = (stride, columns * stride) if isinstance(stride, int) else stride
     return lax.conv_general_dilated(
         x,
         kernel,
-        stride,
+        (strides[0], columns * strides[1]),
         [zeros[0], (columns * zeros[1][0], columns * zeros[1][1])],
         lhs_dilation=(image_gaps, columns * image_gaps),
         rhs_dilation=(filter_gaps, columns * filter_gaps),
@@ -212,7 +212,7 @@ def _written_backward(
         dw_zeros.append((side.low, reach + last - n - side.low))
     turned = kernel[::-1, ::-1].transpose(0, 1, 3, 2)  # [f_H, f_W, F, C]
     dx = _slide(dy, turned, 1, tuple(dx_zeros), stride, dilation, way)  # [B, H, W, C]
-    many = way.filters is not None and kernel.shape[3] > way.filters
+    many = kernel.shape[3] > way.filters
     return dx, filters_backward(x, dy, dilation, tuple(dw_zeros), stride, many)
 
 
@@ -223,7 +223,7 @@ def filters_backward(
     """The filters' gradient. XLA would compute x and dy anew, number by number, in turning them."""
     x = x.transpose(3, 1, 2, 0)  # [C, H, W, B]: the batch is what is summed over
     dy = dy.transpose(1, 2, 0, 3)  # [H', W', B, F]
-    dw = _plain(x, dy, dilation, zeros, 1, stride, apart)  # [C, f_H, f_W, F]
+    dw = _plain(x, dy, (dilation, dilation), zeros, 1, stride, apart)  # [C, f_H, f_W, F]
     return dw.transpose(1, 2, 0, 3)  # [f_H, f_W, C, F]
 
 

@@ -42,22 +42,17 @@ def test_derivative_is_the_slope(name):
 
 def test_relu_of_sum_is_relu_to_the_last_bit():
     rng = np.random.default_rng(0)
-    z, shortcut = (
-        jnp.float32(rng.normal(size=999) * 10.0 ** rng.integers(-9, 9, 999)) for _ in "zs"
-    )
+    size = 10.0 ** rng.integers(-9, 9, (2, 999))
+    z, shortcut = jnp.float32(rng.normal(size=size.shape) * size)
     shortcut = shortcut.at[:9].set(-z[:9])  # a sum of zero: the kink
 
     def ends(rule):
-        return jax.jit(
-            lambda z, s: (rule(z, s), *jax.grad(lambda *a: rule(*a).sum(), (0, 1))(z, s))
-        )
+        slopes = jax.grad(lambda *a: rule(*a).sum(), (0, 1))
+        return jax.jit(lambda *a: (rule(*a), *slopes(*a)))(z, shortcut)
 
-    ours = ends(activations.relu_of_sum)(z, shortcut)
-    plain = ends(lambda z, shortcut: activations.relu(z + shortcut))(z, shortcut)
-    jax.tree.map(np.testing.assert_array_equal, ours, plain)
-    moved = jax.jvp(activations.relu_of_sum, (z, shortcut), (z, shortcut))[
-        1
-    ]  # linear where it is not flat
+    plain = ends(lambda z, shortcut: activations.relu(z + shortcut))
+    jax.tree.map(np.testing.assert_array_equal, ends(activations.relu_of_sum), plain)
+    _, moved = jax.jvp(activations.relu_of_sum, (z, shortcut), (z, shortcut))  # flat or linear
     np.testing.assert_allclose(moved, plain[0], rtol=1e-6)
 
 

@@ -183,6 +183,18 @@ def test_columns_set_apart(case):
             assert ("lhs_dilate = [1, 2]" in text) == apart
 
 
+@pytest.mark.parametrize("devices", [1, 2])
+def test_double_precision_and_devices_of_a_core_keep_their_columns(devices, monkeypatch):
+    monkeypatch.setattr(jax, "device_count", lambda: devices)
+    threads = jax.default_backend() == "cpu" and devices == 1
+    with jax.enable_x64(True):
+        x, w = jnp.ones((1, 4, 4, 17)), jnp.ones((3, 3, 17, 16))
+        for dtype, apart in ((jnp.float64, False), (jnp.float32, threads)):
+            rule = jax.jit(lambda x, w: convolve(x, w))  # traced anew
+            text = rule.lower(x.astype(dtype), w.astype(dtype)).as_text()
+            assert ("lhs_dilate = [1, 2]" in text) == apart
+
+
 @pytest.mark.parametrize(("F", "apart"), [(16, False), (17, True)])
 def test_one_core_sets_the_gradient_of_many_filters_apart(F, apart):
     x, w = jnp.ones((17, 4, 5, 3)), jnp.ones((3, 3, 3, F))
